@@ -1,0 +1,82 @@
+"""The one exception tree of raylab.
+
+::
+
+    RaylabError
+    ├── ConfigError            a field of an experiment or option has a wrong value
+    ├── EnvironmentError_      an environment cannot be made, or raised while stepping
+    ├── RunError               a run directory cannot be used
+    │   ├── RunExistsError     the run is there already and is being trained
+    │   ├── RunNotFoundError   no run at that path or with that id
+    │   └── CorruptDataError   a checkpoint or a metrics part fails its length or hash
+    ├── ActorError             a remote role failed; names the role and keeps the cause
+    │   └── RoleTimeoutError   a remote role did not answer within its limit
+    ├── ClusterError           Ray cannot be reached or started
+    └── FrameError             raylab.frame cannot give the answer
+        ├── SourceChangedError a scanned file changed between the scan and its use
+        ├── FallbackError      an operation is not native and fallback is refused
+        ├── MemoryBudgetError  a fallback would exceed the memory budget
+        └── ExecutionError     a kernel or a Python function failed; names the partition
+"""
+
+from __future__ import annotations
+
+
+class RaylabError(Exception):
+    """Base of every error that raylab raises on purpose."""
+
+
+class ConfigError(RaylabError, ValueError):
+    """A configuration field has a wrong value; the message names field, value and way out."""
+
+
+class EnvironmentError_(RaylabError):
+    """An environment cannot be made, or raised while it was stepped."""
+
+
+class RunError(RaylabError):
+    """A run directory cannot be used."""
+
+
+class RunExistsError(RunError):
+    """The run exists and another process trains it."""
+
+
+class RunNotFoundError(RunError):
+    """No run is found under the given path or id."""
+
+
+class CorruptDataError(RunError):
+    """A checkpoint or a metrics part fails its recorded length or hash."""
+
+
+class ActorError(RaylabError):
+    """A remote role failed; the message names the role, ``__cause__`` keeps the reason."""
+
+
+class RoleTimeoutError(ActorError, TimeoutError):
+    """A remote role did not answer within its limit."""
+
+
+class ClusterError(RaylabError):
+    """Ray cannot be reached or started."""
+
+
+class FrameError(RaylabError):
+    """raylab.frame cannot give the answer."""
+
+
+class SourceChangedError(FrameError):
+    """A scanned file is not the one that was scanned: it was changed or removed since."""
+
+
+class FallbackError(FrameError):
+    """An operation is not native and ``pd.options.raylab.fallback`` is ``"raise"``."""
+
+
+class MemoryBudgetError(FrameError, MemoryError):
+    """A fallback to pandas would need more memory than the budget allows."""
+
+
+class ExecutionError(FrameError):
+    """A kernel or a user's function failed; the message names the node and the partition."""
