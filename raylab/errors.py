@@ -4,7 +4,7 @@
 
     RaylabError
     ├── ConfigError            a field of an experiment or option has a wrong value
-    ├── EnvironmentError_      an environment cannot be made, or raised while stepping
+    ├── EnvError              an environment cannot be made, or raised while stepping
     ├── RunError               a run directory cannot be used
     │   ├── RunExistsError     the run is there already and is being trained
     │   ├── RunNotFoundError   no run at that path or with that id
@@ -30,7 +30,7 @@ class ConfigError(RaylabError, ValueError):
     """A configuration field has a wrong value; the message names field, value and way out."""
 
 
-class EnvironmentError_(RaylabError):
+class EnvError(RaylabError):
     """An environment cannot be made, or raised while it was stepped."""
 
 
