@@ -1,0 +1,1 @@
+"""Learning curves, honest statistics and reports of runs; reads tables through raylab.frame."""
