@@ -1,0 +1,79 @@
+# Everything starts here; `make help` lists it. Two commands set up a fresh machine that has
+# Python 3.11 to 3.13 and nothing else: `make demo` and `make test`.
+#
+#   make PYTHON=/path/to/python3.12 test    another interpreter
+#   make demo DEMO_SECONDS=600              a longer demo
+# pip's own environment variables (PIP_EXTRA_INDEX_URL, ...) are honoured, for instance to
+# prefer torch's CPU-only wheels.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+DEMO_SECONDS ?= 180
+
+.PHONY: help demo install install-dev test test-slow lint types contracts pytest fix \
+	bench bench-ppo bench-tpch bench-frame conformance constraints clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# --- set-up: stamps, so that a second call installs nothing --------------------------------
+
+$(BIN)/python:
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 to 3.13 found; try: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED)' || { echo "$(PYTHON) is not Python 3.11 to 3.13." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Making $(VENV) failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing raylab into $(VENV) (some minutes the first time)"
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing raylab and its development tools into $(VENV) (some minutes the first time)"
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed ## raylab into .venv
+install-dev: $(VENV)/.installed-dev ## raylab and the tools of its developers into .venv
+
+# --- checks --------------------------------------------------------------------------------
+
+test: lint types contracts pytest ## everything that CI runs
+
+test-slow: install-dev ## the long tests: learning, faults, searches for new counterexamples
+	$(BIN)/python -m pytest -m slow --hypothesis-profile=search --timeout=3600
+
+lint: install-dev ## style and docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install-dev ## strict types on raylab/
+	$(BIN)/mypy
+
+contracts: install-dev ## the layers: imports point down only, ray in raylab/runtime only
+	@$(BIN)/lint-imports
+
+pytest: install-dev ## tests, doctests, README blocks, smoke runs of experiments/
+	$(BIN)/python -m pytest
+
+fix: install-dev ## repair what can be repaired: style, import order, format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: install-dev ## write constraints.txt anew from what is installed in .venv
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \
+	  | sed 's/+.*//'; } > constraints.tmp && mv constraints.tmp constraints.txt
+
+clean: ## remove caches and builds; runs/ and .venv stay
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find raylab tests benchmarks experiments -name __pycache__ -type d -prune -exec rm -rf {} +
