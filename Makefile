@@ -70,7 +70,7 @@ fix: install-dev ## repair what can be repaired: style, import order, format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-constraints: install-dev ## write constraints.txt anew from what is installed in .venv
+constraints: ## write constraints.txt anew from what is installed in .venv
 	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \
 	  | sed 's/+.*//'; } > constraints.tmp && mv constraints.tmp constraints.txt
 
