@@ -10,6 +10,7 @@
     │   ├── RunNotFoundError   no run at that path or with that id
     │   └── CorruptDataError   a checkpoint or a metrics part fails its length or hash
     ├── ActorError             a remote role failed; names the role and keeps the cause
+    │   ├── RoleDiedError      the process of a remote role ended; it can be started again
     │   └── RoleTimeoutError   a remote role did not answer within its limit
     ├── ClusterError           Ray cannot be reached or started
     └── FrameError             raylab.frame cannot give the answer
@@ -52,6 +53,10 @@ class CorruptDataError(RunError):
 
 class ActorError(RaylabError):
     """A remote role failed; the message names the role, ``__cause__`` keeps the reason."""
+
+
+class RoleDiedError(ActorError):
+    """The process of a remote role ended before it answered; a new one can take its place."""
 
 
 class RoleTimeoutError(ActorError, TimeoutError):

@@ -1,0 +1,42 @@
+"""The only package that imports ray: connect to a cluster, start roles in it, wait for them.
+
+Importing it is light. :mod:`raylab.runtime.machine` never needs ray; the names below load it on
+first use.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from raylab.runtime.actors import Ref, Role, actor, find, leave, wait
+    from raylab.runtime.cluster import Cluster, connect, disconnect, is_connected
+
+__all__ = [
+    "Cluster",
+    "Ref",
+    "Role",
+    "actor",
+    "connect",
+    "disconnect",
+    "find",
+    "is_connected",
+    "leave",
+    "wait",
+]
+
+# ray warns about the coming default of this setting, once it is imported; raylab wants that default.
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+_HOMES = {
+    **dict.fromkeys(("Cluster", "connect", "disconnect", "is_connected"), "cluster"),
+    **dict.fromkeys(("Ref", "Role", "actor", "find", "leave", "wait"), "actors"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

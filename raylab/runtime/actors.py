@@ -1,0 +1,153 @@
+"""Roles: Ray actors with a name in plain words, limits on every wait, and raylab's errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ray
+import ray.util.scheduling_strategies
+
+from raylab.errors import ActorError, ClusterError, RaylabError, RoleDiedError, RoleTimeoutError
+from raylab.runtime import machine
+
+
+class Ref:
+    """The future result of a call; remembers which role and method it belongs to."""
+
+    __slots__ = ("method", "object_ref", "role")
+
+    def __init__(self, object_ref: Any, role: str, method: str) -> None:
+        self.object_ref = object_ref
+        self.role = role
+        self.method = method
+
+    def get(self, timeout_s: float | None = None) -> Any:
+        """Wait for the result.
+
+        Raises:
+            RaylabError: the method raised it; it comes back as it was.
+            ActorError: the method raised something else, which is the cause.
+            RoleDiedError: the role's process ended.
+            RoleTimeoutError: no result within ``timeout_s``.
+        """
+        try:
+            return ray.get(self.object_ref, timeout=timeout_s)
+        except ray.exceptions.GetTimeoutError:
+            raise RoleTimeoutError(
+                f"{self.role}.{self.method} gave no answer within {timeout_s} s."
+            ) from None
+        except ray.exceptions.RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, RaylabError):
+                raise cause from None
+            raise ActorError(f"{self.role}.{self.method} raised {cause!r}") from error
+        except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError) as error:
+            raise RoleDiedError(f"{self.role} died during {self.method}: {error}") from error
+        except ray.exceptions.RayError as error:
+            raise ActorError(f"{self.role}.{self.method} failed: {error}") from error
+
+
+class Role:
+    """A running actor. The handle can be sent to other roles."""
+
+    def __init__(self, handle: Any, role: str) -> None:
+        self._handle = handle
+        self.role = role
+
+    def submit(self, method: str, *args: Any) -> Ref:
+        """Call a method without waiting; calls to one role run in the order of submission."""
+        return Ref(getattr(self._handle, method).remote(*args), self.role, method)
+
+    def call(self, method: str, *args: Any, timeout_s: float | None) -> Any:
+        """Call a method and wait for its result; raises as :meth:`Ref.get` does."""
+        return self.submit(method, *args).get(timeout_s)
+
+    def kill(self) -> None:
+        """End the role's process now, for good. What it had not handed out is lost."""
+        ray.kill(self._handle, no_restart=True)
+
+
+def actor(
+    cls: type,
+    *args: Any,
+    role: str,
+    name: str | None = None,
+    num_cpus: float = 0,
+    threads: int = 1,
+    detached: bool = False,
+    max_restarts: int = 0,
+    concurrency: int = 1,
+    near: str | None = None,
+    env_vars: Mapping[str, str] | None = None,
+) -> Role:
+    """Start ``cls(*args)`` in a process of its own; returns at once.
+
+    Args:
+        cls: an ordinary class; it need not know Ray.
+        args: for its constructor.
+        role: what errors call it, like ``"trainer of pong/1"``.
+        name: unique name in raylab's namespace; the cluster arbitrates it.
+        num_cpus: cores that it occupies; it waits until they are free.
+        threads: what numerical libraries in its process may use.
+        detached: it outlives the process that starts it.
+        max_restarts: how often Ray may start it again, with the same arguments, when it dies.
+        concurrency: calls that run at the same time, each in a thread.
+        near: id of the node to prefer; others are taken when that is gone.
+        env_vars: environment of the process, beside the thread counts.
+
+    Raises:
+        ActorError: the name is taken.
+    """
+    options: dict[str, Any] = {
+        "num_cpus": num_cpus,
+        "max_restarts": max_restarts,
+        "max_concurrency": concurrency,
+        "runtime_env": {"env_vars": {**machine.thread_environment(threads), **(env_vars or {})}},
+    }
+    if name is not None:
+        options |= {"name": name, "namespace": machine.NAMESPACE}
+    if detached:
+        options["lifetime"] = "detached"
+    if near is not None:
+        options["scheduling_strategy"] = (
+            ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(near, soft=True)
+        )
+    try:
+        return Role(ray.remote(cls).options(**options).remote(*args), role)
+    except ValueError as error:
+        raise ActorError(f"{role} is there already: the name {name!r} is taken.") from error
+
+
+def find(name: str, role: str) -> Role | None:
+    """Return the named role, or None when the cluster has none."""
+    try:
+        return Role(ray.get_actor(name, namespace=machine.NAMESPACE), role)
+    except ValueError:
+        return None
+
+
+def leave() -> None:
+    """End the calling role's own process, without a restart."""
+    ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
+
+
+def wait(refs: Sequence[Ref], timeout_s: float | None, count: int = 1) -> list[Ref]:
+    """Return those of the references that are ready, once ``count`` are or the time is over."""
+    by_id = {ref.object_ref: ref for ref in refs}
+    ready, _ = ray.wait(list(by_id), num_returns=count, timeout=timeout_s, fetch_local=False)
+    return [by_id[object_ref] for object_ref in ready]
+
+
+def wait_until_gone(name: str, timeout_s: float) -> None:
+    """Wait until no role has the name any more.
+
+    Raises:
+        ClusterError: it is still there when the time is over.
+    """
+    deadline = time.monotonic() + timeout_s
+    while find(name, name) is not None:
+        if time.monotonic() > deadline:
+            raise ClusterError(f"the role {name!r} did not end within {timeout_s} s.")
+        time.sleep(0.05)
