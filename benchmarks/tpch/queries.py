@@ -1,34 +1,23 @@
-"""The 22 queries of each dialect by number, and DuckDB's answers."""
+"""The Polars and DuckDB queries by number, and how they are run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pandas as pd
 import polars as pl
 
-from benchmarks.tpch import pandas_q01_q11, pandas_q12_q22, polars_q01_q11, polars_q12_q22
+from benchmarks.tpch import polars_q01_q11, polars_q12_q22
 from benchmarks.tpch.data import TABLE_NAMES, Tables
-
-NUMBERS = tuple(range(1, 23))
-
-PANDAS: dict[int, Callable[[Any, Tables], Any]] = {
-    n: getattr(pandas_q01_q11 if n <= 11 else pandas_q12_q22, f"q{n:02d}") for n in NUMBERS
-}
-POLARS: dict[int, Callable[[Tables], pl.LazyFrame]] = {
-    n: getattr(polars_q01_q11 if n <= 11 else polars_q12_q22, f"q{n:02d}") for n in NUMBERS
-}
-SQL: dict[int, str] = {
-    n: (Path(__file__).parent / "sql" / f"q{n:02d}.sql").read_text() for n in NUMBERS
-}
 
 
 def run_polars(number: int, tables: Tables) -> pl.DataFrame:
     """A query's answer from Polars' streaming engine."""
-    return POLARS[number](tables).collect(engine="streaming")
+    module = polars_q01_q11 if number <= 11 else polars_q12_q22
+    query: Callable[[Tables], pl.LazyFrame] = getattr(module, f"q{number:02d}")
+    return query(tables).collect(engine="streaming")
 
 
 def connect_duckdb(tables: Tables) -> duckdb.DuckDBPyConnection:
@@ -42,5 +31,6 @@ def connect_duckdb(tables: Tables) -> duckdb.DuckDBPyConnection:
 
 def run_duckdb(number: int, connection: duckdb.DuckDBPyConnection, tables: Tables) -> pd.DataFrame:
     """A query's answer from DuckDB."""
-    parameters = {"scale_factor": tables.scale_factor} if "$scale_factor" in SQL[number] else {}
-    return connection.execute(SQL[number], parameters).df()
+    text = (Path(__file__).parent / "sql" / f"q{number:02d}.sql").read_text(encoding="utf-8")
+    parameters = {"scale_factor": tables.scale_factor} if "$scale_factor" in text else {}
+    return connection.execute(text, parameters).df()
