@@ -112,12 +112,14 @@ def bootstrap_curve(
 
     Args:
         x: float64 [G] grid.
-        curves: float64 [seeds, G], finite.
+        curves: float64 [seeds, G], finite; may be empty.
         confidence: pointwise coverage of the band.
         resamples: number of bootstrap resamples.
         seed: seed of the resampling.
     """
     seeds, points = curves.shape
+    if curves.size == 0:
+        return CurveEstimate(x, np.empty(0), np.empty(0), np.empty(0), seeds)
     value = iqm(curves, axis=0)
     low = np.full(points, np.nan)
     high = np.full(points, np.nan)

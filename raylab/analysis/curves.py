@@ -1,0 +1,136 @@
+"""Learning curves, throughput and diagnostics of one experiment, computed on raylab frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+import raylab.frame as pd
+from raylab.analysis.records import RunRecord
+from raylab.analysis.statistics import CurveEstimate, Floats, bootstrap_curve, common_grid
+
+AXES = {"agent_steps": "agent steps", "frames": "frames", "wall_time_s": "wall time"}
+"""Columns that a curve may run over, and how they are called."""
+
+WINDOW_EPISODES = 100
+"""Episodes of the rolling mean that smooths one seed's returns."""
+
+QUARTERS = ("0 to 25 %", "25 to 50 %", "50 to 75 %", "75 to 100 %")
+"""Names of the quarters of a training."""
+
+_BINS = 80
+"""Points of a diagnostic or throughput curve: more would only draw noise on noise."""
+
+_COUNTERS = ("attempt", "update", "simulated_agent_steps", *AXES)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One quantity of one experiment over one axis: every seed alone, and their summary."""
+
+    seeds: dict[str, tuple[Floats, Floats]]  # seed -> x [n], y [n]
+    summary: CurveEstimate  # on the range that all seeds cover; empty when there is none
+
+
+def smoothed_returns(run: RunRecord, window: int = WINDOW_EPISODES) -> pd.DataFrame:
+    """Return the mean of the last ``window`` raw episode returns, after each update that ended one.
+
+    Columns: update, agent_steps, frames, wall_time_s, mean_return. The first rows average the
+    fewer episodes there are.
+    """
+    episodes = run.episodes[["update", "episode_return"]].copy()
+    episodes["mean_return"] = episodes["episode_return"].rolling(window, min_periods=1).mean()
+    last = episodes.groupby("update", as_index=False).agg(mean_return=("mean_return", "last"))
+    return last.merge(run.metrics[["update", *AXES]], on="update").sort_values("update")
+
+
+def last_return(run: RunRecord, window: int = WINDOW_EPISODES) -> float:
+    """Return the mean raw return of the last ``window`` episodes; NaN without an episode."""
+    return float(run.episodes["episode_return"].tail(window).mean())
+
+
+def learning_curves(runs: Sequence[RunRecord], axis: str) -> Curves:
+    """Return the smoothed returns over ``axis`` (a key of AXES), with IQM and 95 % band."""
+    tables = {run.seed: smoothed_returns(run) for run in runs}
+    return _curves({seed: table[[axis, "mean_return"]] for seed, table in tables.items()})
+
+
+def throughput(runs: Sequence[RunRecord]) -> Curves:
+    """Return simulated agent steps per second over agent steps, from counters and wall time.
+
+    A stretch without progress of the clock or the counter (a resumed run starts its own clock)
+    is left out.
+    """
+    tables = {}
+    for run in runs:
+        rows = run.metrics[["attempt", "agent_steps", "wall_time_s"]].copy()
+        stretch = rows.groupby("attempt")[["agent_steps", "wall_time_s"]].diff()
+        rows["steps_per_s"] = stretch["agent_steps"] / stretch["wall_time_s"]
+        rows = rows[(stretch["agent_steps"] > 0) & (stretch["wall_time_s"] > 0)]
+        tables[run.seed] = _binned(rows[["agent_steps", "steps_per_s"]])
+    return _curves(tables)
+
+
+def returns_by_quarter(runs: Sequence[RunRecord]) -> pd.DataFrame:
+    """Return the mean raw return of the episodes that ended in each quarter of the training.
+
+    Rows are seeds, columns the quarters of the agent steps that the furthest seed has trained.
+    """
+    episodes = pd.concat(
+        [run.episodes[["agent_steps", "episode_return"]].assign(seed=run.seed) for run in runs]
+    )
+    episodes = episodes.dropna()
+    if episodes.empty:
+        return pd.DataFrame()
+    quarter = (episodes["agent_steps"] / episodes["agent_steps"].max() * 4).clip(upper=3.999) // 1
+    means = (
+        episodes.assign(quarter=quarter.map(dict(enumerate(QUARTERS))))
+        .groupby(["seed", "quarter"], as_index=False)
+        .agg(mean_return=("episode_return", "mean"))
+    )
+    table = means.pivot(index="seed", columns="quarter", values="mean_return")
+    return table.reindex(
+        index=[run.seed for run in runs], columns=[name for name in QUARTERS if name in table]
+    )
+
+
+def diagnostic_names(runs: Sequence[RunRecord]) -> list[str]:
+    """Return the metrics columns beside the counters, in the order in which the runs hold them."""
+    names: dict[str, None] = {}
+    for run in runs:
+        names.update(dict.fromkeys(c for c in run.metrics.columns if c not in _COUNTERS))
+    return list(names)
+
+
+def diagnostic(runs: Sequence[RunRecord], name: str) -> Curves:
+    """Return one metrics column over agent steps, averaged in bins."""
+    return _curves(
+        {
+            run.seed: _binned(run.metrics[["agent_steps", name]])
+            for run in runs
+            if name in run.metrics.columns
+        }
+    )
+
+
+def _binned(rows: pd.DataFrame) -> pd.DataFrame:
+    """Average (x, y) rows in equal bins of x; a bin stands at the mean of its x."""
+    x, y = rows.columns
+    rows = rows.dropna()
+    if len(rows) <= _BINS:
+        return rows
+    width = float(rows[x].max()) / _BINS
+    rows = rows.assign(bin=(rows[x] // width).clip(upper=_BINS - 1))
+    return rows.groupby("bin", as_index=False).agg(**{x: (x, "mean"), y: (y, "mean")})[[x, y]]
+
+
+def _curves(tables: dict[str, pd.DataFrame]) -> Curves:
+    """Summarise (x, y) tables, one a seed; seeds without a row are left out."""
+    seeds = {}
+    for seed, table in tables.items():
+        points = table.dropna().to_numpy(dtype=np.float64)
+        if len(points):
+            seeds[seed] = (points[:, 0].copy(), points[:, 1].copy())
+    return Curves(seeds, bootstrap_curve(*common_grid(list(seeds.values()))))

@@ -1,0 +1,212 @@
+"""Read run directories for a report: tolerant of what is missing, precise about what is broken.
+
+A report is often asked of runs that were killed, are still running, or lost a file. Everything
+that can be read is; everything that cannot becomes a problem that names the file, what the report
+lacks without it, and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import raylab.frame as pd
+from raylab.errors import CorruptDataError, RunError, RunNotFoundError
+from raylab.experiment import tables
+
+Json = dict[str, Any]
+
+METRICS_COLUMNS = ("attempt", "update", "agent_steps", "frames", "wall_time_s")
+EPISODES_COLUMNS = ("attempt", "update", "agent_steps", "episode_return", "length_steps")
+
+_RUN_ENTRIES = ("config.json", "status.json", "environment.json", "metrics")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What could be read of one run (one seed of one experiment)."""
+
+    path: Path
+    experiment_id: str  # name of the experiment's folder
+    seed: str  # name of the run's folder
+    config: Json
+    environment: Json
+    status: Json
+    metrics: pd.DataFrame  # one row an update, attempts resolved, sorted by update
+    episodes: pd.DataFrame  # one row an episode, attempts resolved, sorted by update
+    evaluations: tuple[Json, ...]  # sorted by agent steps; each with "file", its name
+    videos: tuple[Path, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def state(self) -> str:
+        """State of the run as it last wrote it: queued, running, interrupted, failed, finished."""
+        return str(self.status.get("state", "unknown"))
+
+
+def find_runs(paths: Iterable[Path]) -> list[Path]:
+    """Return the run folders under the given run, experiment or runs folders, without repeats.
+
+    Raises:
+        RunNotFoundError: a path does not exist, or no run is in it.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for run in _runs_below(path):
+            found.setdefault(run.resolve(), run)
+    return list(found.values())
+
+
+def is_run(path: Path) -> bool:
+    """Whether the folder looks like a run, be it only partly written."""
+    return path.is_dir() and any((path / entry).exists() for entry in _RUN_ENTRIES)
+
+
+def load_run(path: Path) -> RunRecord:
+    """Read one run folder; what cannot be read is left empty and named in ``problems``.
+
+    Raises:
+        RunError: the folder cannot be listed.
+    """
+    problems: list[str] = []
+    config = _read_json(path / "config.json", problems, lacks="the configuration and protocol")
+    environment = _read_json(path / "environment.json", problems, lacks="versions and hardware")
+    status = _read_json(path / "status.json", problems, lacks="the state")
+    metrics = _read_table(path / "metrics", METRICS_COLUMNS, problems)
+    episodes = _read_table(path / "episodes", EPISODES_COLUMNS, problems)
+    metrics, episodes = resolve_attempts(metrics, episodes)
+    if metrics.empty:
+        problems.append(
+            f"{path} has no metrics yet: it takes part in no curve. Wait for its first update, "
+            f"or continue it with `raylab resume {path}`."
+        )
+    evaluations = []
+    for file in _files(path / "evaluations", "*.json"):
+        evaluation = _read_json(file, problems, lacks="that evaluation")
+        if evaluation:
+            evaluations.append({"agent_steps": 0, **evaluation, "file": file.name})
+    resolved = path.resolve()
+    return RunRecord(
+        path=path,
+        experiment_id=resolved.parent.name,
+        seed=resolved.name,
+        config=config,
+        environment=environment,
+        status=status,
+        metrics=metrics,
+        episodes=episodes,
+        evaluations=tuple(sorted(evaluations, key=lambda record: int(record["agent_steps"]))),
+        videos=tuple(_files(path / "videos", "*.mp4")),
+        problems=tuple(problems),
+    )
+
+
+def resolve_attempts(
+    metrics: pd.DataFrame, episodes: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Drop the updates that a later attempt rolled back, from both tables alike.
+
+    An attempt continues from a checkpoint, so everything that earlier attempts did from its first
+    update on is void: rows that it has trained again and rows that it has not reached yet. The
+    first update is that of both tables, because an update need not end an episode.
+    """
+    updates = pd.concat([metrics[["attempt", "update"]], episodes[["attempt", "update"]]])
+    first_update = updates.groupby("attempt")["update"].min()
+    for attempt, update in first_update.items():
+        metrics = metrics[(metrics["attempt"] >= attempt) | (metrics["update"] < update)]
+        episodes = episodes[(episodes["attempt"] >= attempt) | (episodes["update"] < update)]
+    return (
+        metrics.sort_values("update", kind="stable", ignore_index=True),
+        episodes.sort_values("update", kind="stable", ignore_index=True),
+    )
+
+
+def _runs_below(path: Path) -> list[Path]:
+    if not path.is_dir():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = get_close_matches(path.name, siblings, n=1)
+        hint = f" Did you mean {path.parent / near[0]}?" if near else ""
+        raise RunNotFoundError(f"{path} is not a folder.{hint} `raylab runs` lists the runs.")
+    if is_run(path):
+        return [path]
+    children = _folders(path)
+    runs = [child for child in children if is_run(child)]
+    runs += [
+        run for child in children if child not in runs for run in _folders(child) if is_run(run)
+    ]
+    if not runs:
+        raise RunNotFoundError(
+            f"no run in {path}: a run holds config.json and metrics/. "
+            f"Give runs/<experiment>/<seed> or runs/<experiment>; `raylab runs` lists them."
+        )
+    return runs
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return sorted((entry for entry in path.iterdir() if entry.is_dir()), key=_natural)
+    except OSError as error:
+        raise RunError(f"cannot list {path}: {error.strerror}; check its permissions.") from error
+
+
+def _natural(path: Path) -> tuple[int, str]:
+    """Order seeds as numbers: 2 before 10."""
+    return (int(path.name) if path.name.isdecimal() else 0, path.name)
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern)) if folder.is_dir() else []
+
+
+def _read_json(path: Path, problems: list[str], *, lacks: str) -> Json:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.append(f"{path} is missing: the report lacks {lacks} of this run.")
+    except (OSError, ValueError) as error:
+        problems.append(
+            f"{path} cannot be read ({error}): the report lacks {lacks} of this run. "
+            f"Restore the file from a copy, or remove it."
+        )
+    else:
+        if isinstance(content, dict):
+            return content
+        problems.append(f"{path} holds a JSON {type(content).__name__} where an object belongs.")
+    return {}
+
+
+def _read_table(folder: Path, columns: Sequence[str], problems: list[str]) -> pd.DataFrame:
+    """Scan all sound parts; a corrupt one costs its rows only.
+
+    Parts are verified (their pages carry checksums) before they are scanned, and scanned together
+    when they have the same columns: a metric may appear in the middle of a run.
+    """
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for part in _parts(folder):
+        try:
+            names = tuple(tables.read_part(part).column_names)
+        except CorruptDataError as error:
+            problems.append(str(error))
+            continue
+        if missing := [column for column in columns if column not in names]:
+            problems.append(
+                f"{part} lacks the columns {', '.join(missing)}: its rows are left out. "
+                f"It was not written by this version of raylab; move it away."
+            )
+        else:
+            alike.setdefault(names, []).append(str(part))
+    if not alike:
+        return pd.DataFrame({column: pd.Series(dtype="float64") for column in columns})
+    scans = [pd.read_parquet(parts) for parts in alike.values()]
+    return scans[0] if len(scans) == 1 else pd.concat(scans, ignore_index=True)
+
+
+def _parts(folder: Path) -> list[Path]:
+    try:
+        return tables.list_parts(folder)
+    except CorruptDataError:  # a compacted part: what it replaced may still be there
+        return _files(folder, "part-*.parquet")

@@ -1,0 +1,99 @@
+"""Make a report of runs: terminal table, PNG plots and one self-contained HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import raylab
+from raylab.analysis.curves import AXES
+from raylab.analysis.page import Page, render
+from raylab.analysis.plots import Plot, diagnostics_plot, learning_curve, throughput_plot
+from raylab.analysis.records import find_runs, load_run
+from raylab.analysis.summary import ExperimentSummary, summarise
+from raylab.errors import RunError
+
+
+@dataclass(frozen=True)
+class Report:
+    """A written report and what it says."""
+
+    experiments: tuple[ExperimentSummary, ...]
+    page: Path
+    plots: tuple[Path, ...]
+    problems: tuple[str, ...]
+
+
+def make_report(paths: Sequence[Path], out: Path | None = None) -> Report:
+    """Report the runs under the given run, experiment or runs folders.
+
+    Args:
+        paths: run folders, experiment folders, or folders of experiments.
+        out: where the files go; by default ``report`` in the one given folder, or in the
+            working directory when several are given.
+
+    Raises:
+        RunNotFoundError: a path does not exist or holds no run.
+        RunError: no run has any metrics that can be read, or ``out`` cannot be written.
+    """
+    runs = [load_run(path) for path in find_runs(paths)]
+    problems = tuple(problem for run in runs for problem in run.problems)
+    if all(run.metrics.empty for run in runs):
+        raise RunError("nothing to report:\n" + "\n".join(f"  {problem}" for problem in problems))
+    experiments = summarise(runs)
+    learning = _learning_plots(experiments)
+    others = [
+        plot for plot in (throughput_plot(experiments), diagnostics_plot(experiments)) if plot
+    ]
+    folder = out or (paths[0] / "report" if len(paths) == 1 else Path("report"))
+    made = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
+    page = Page(
+        title=_title(experiments),
+        made=f"raylab {raylab.__version__} · {made} · {len(runs)} run{'s' * (len(runs) > 1)}",
+        experiments=experiments,
+        learning=learning,
+        others=others,
+        problems=problems,
+        folder=folder,
+    )
+    plots = [plot for group in learning for plot in group] + others
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        html = folder / "report.html"
+        html.write_text(render(page), encoding="utf-8")
+        written = tuple(plot.write(folder) for plot in plots)
+    except OSError as error:
+        raise RunError(
+            f"cannot write the report to {folder}: {error.strerror}; choose a folder with --out."
+        ) from error
+    return Report(tuple(experiments), html, written, problems)
+
+
+def _learning_plots(experiments: Sequence[ExperimentSummary]) -> list[list[Plot]]:
+    """Draw one group of figures an environment: returns of different games are not comparable."""
+    environments: dict[str, list[ExperimentSummary]] = {}
+    for experiment in experiments:
+        environments.setdefault(experiment.environment, []).append(experiment)
+    groups = []
+    for environment, group in environments.items():
+        suffix = f"-{_slug(environment)}" if len(environments) > 1 else ""
+        plots = [
+            learning_curve(group, axis, f"learning-curve-{_slug(name)}{suffix}")
+            for axis, name in AXES.items()
+        ]
+        if drawn := [plot for plot in plots if plot]:
+            groups.append(drawn)
+    return groups
+
+
+def _title(experiments: Sequence[ExperimentSummary]) -> str:
+    if len(experiments) == 1:
+        return experiments[0].experiment_id
+    return f"Report of {len(experiments)} experiments"
+
+
+def _slug(text: str) -> str:
+    kept = "".join(char if char.isalnum() else "-" for char in text.lower())
+    return "-".join(part for part in kept.split("-") if part)

@@ -1,0 +1,216 @@
+"""One line a seed and one line an experiment: what a report's tables say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any
+
+import raylab.frame as pd
+from raylab.analysis.curves import last_return, smoothed_returns
+from raylab.analysis.records import Json, RunRecord
+from raylab.analysis.statistics import Estimate, stratified_bootstrap
+
+_BACKENDS = {"atari": "Atari", "minatar": "MinAtar"}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation of one checkpoint, or of the random policy."""
+
+    agent_steps: int
+    mean: float
+    std: float
+    episodes: int
+    policy: str  # "greedy", "sampled" or "random"
+    protocol: str
+    file: str
+
+
+@dataclass(frozen=True)
+class SeedSummary:
+    """What one run reached."""
+
+    run: RunRecord
+    updates: int
+    attempts: int
+    agent_steps: int
+    frames: int
+    wall_time_s: float
+    episodes: int
+    last_return: float  # mean raw return of the last 100 episodes; NaN without an episode
+    best_return: float  # highest such mean during training
+    steps_per_s: float
+    evaluations: tuple[Evaluation, ...]  # of the agent, by agent steps
+    random_baseline: Evaluation | None
+
+
+@dataclass(frozen=True)
+class ExperimentSummary:
+    """What the seeds of one experiment reached together."""
+
+    experiment_id: str
+    name: str
+    environment: str  # such as "Atari pong"; experiments with the same one are compared
+    protocol: str  # such as "machado: sticky 0.25, 4 frames a step"
+    algorithm: str
+    seeds: tuple[SeedSummary, ...]
+    last_return: Estimate | None
+    evaluation: Estimate | None  # of the newest evaluation of each seed
+    random_baseline: float  # NaN when none was measured
+
+    @property
+    def runs(self) -> tuple[RunRecord, ...]:
+        """The run of each seed."""
+        return tuple(seed.run for seed in self.seeds)
+
+    @property
+    def steps_per_s(self) -> float:
+        """Median agent steps per second over the seeds."""
+        speeds = sorted(seed.steps_per_s for seed in self.seeds if isfinite(seed.steps_per_s))
+        return float(pd.Series(speeds).median()) if speeds else nan
+
+
+def summarise(runs: Sequence[RunRecord]) -> list[ExperimentSummary]:
+    """Group runs by experiment folder and summarise each group, in the order given."""
+    totals = _totals(runs)
+    experiments: dict[Path, list[RunRecord]] = {}
+    for run in runs:
+        experiments.setdefault(run.path.resolve().parent, []).append(run)
+    return [_summarise_experiment(group, totals) for group in experiments.values()]
+
+
+def describe_environment(environment: Json) -> str:
+    """Name an environment by its record: ``Atari pong``, ``CartPole-v1``."""
+    if "id" in environment:
+        return str(environment["id"])
+    backend = str(environment.get("backend", ""))
+    game = str(environment.get("game", "unknown environment"))
+    return f"{_BACKENDS.get(backend, backend)} {game}".strip()
+
+
+def describe_protocol(environment: Json) -> str:
+    """Say what a score depends on: protocol name, sticky actions, frames a step, life loss."""
+    parts = []
+    name = environment.get("protocol")
+    sticky = environment.get("sticky_actions")
+    if sticky is not None:
+        parts.append(f"sticky {sticky:g}")
+    skip = environment.get("frames_per_step", environment.get("frame_skip"))
+    if skip is not None:
+        parts.append(f"{skip} frames a step" if skip != 1 else "1 frame a step")
+    if environment.get("life_loss_terminates"):
+        parts.append("life loss ends the return")
+    if environment.get("full_action_set"):
+        parts.append("full action set")
+    limit = environment.get("max_episode_steps")
+    if limit is not None:
+        parts.append(f"at most {limit} steps")
+    text = ", ".join(parts)
+    if name and environment.get("departures"):
+        name = f"{name} changed"
+    if name and text:
+        return f"{name}: {text}"
+    return str(name or text or "as registered")
+
+
+def _totals(runs: Sequence[RunRecord]) -> pd.DataFrame:
+    """Counters of every run, by its path."""
+    columns = ["attempt", "update", "agent_steps", "frames", "wall_time_s"]
+    rows = pd.concat([run.metrics[columns].assign(run=str(run.path)) for run in runs])
+    return rows.groupby("run").agg(
+        updates=("update", "count"),
+        attempts=("attempt", "max"),
+        agent_steps=("agent_steps", "max"),
+        frames=("frames", "max"),
+        wall_time_s=("wall_time_s", "max"),
+    )
+
+
+def _summarise_experiment(runs: list[RunRecord], totals: pd.DataFrame) -> ExperimentSummary:
+    config = next((run.config for run in runs if run.config), {})
+    environment = _environment_of(runs)
+    seeds = tuple(_summarise_seed(run, totals) for run in runs)
+    baselines = [seed.random_baseline.mean for seed in seeds if seed.random_baseline]
+    newest = [seed.evaluations[-1].mean for seed in seeds if seed.evaluations]
+    return ExperimentSummary(
+        experiment_id=runs[0].experiment_id,
+        name=str(config.get("name", runs[0].experiment_id)),
+        environment=describe_environment(environment),
+        protocol=describe_protocol(environment),
+        algorithm=_algorithm_of(config),
+        seeds=seeds,
+        last_return=_estimate([seed.last_return for seed in seeds]),
+        evaluation=_estimate(newest),
+        random_baseline=sum(baselines) / len(baselines) if baselines else nan,
+    )
+
+
+def _summarise_seed(run: RunRecord, totals: pd.DataFrame) -> SeedSummary:
+    name = str(run.path)
+    counters: dict[str, Any] = totals.loc[name].to_dict() if name in totals.index else {}
+    smoothed = smoothed_returns(run)
+    evaluations = [_evaluation(record) for record in run.evaluations]
+    random = [evaluation for evaluation in evaluations if evaluation.policy == "random"]
+    return SeedSummary(
+        run=run,
+        updates=int(counters.get("updates", 0)),
+        attempts=int(counters.get("attempts", 0)),
+        agent_steps=int(counters.get("agent_steps", 0)),
+        frames=int(counters.get("frames", 0)),
+        wall_time_s=float(counters.get("wall_time_s", 0.0)),
+        episodes=len(run.episodes),
+        last_return=last_return(run),
+        best_return=float(smoothed["mean_return"].max()),
+        steps_per_s=_speed(run),
+        evaluations=tuple(e for e in evaluations if e.policy != "random"),
+        random_baseline=random[-1] if random else None,
+    )
+
+
+def _speed(run: RunRecord) -> float:
+    """Agent steps per second of training time, summed over the attempts."""
+    span = run.metrics.groupby("attempt").agg(
+        first_steps=("agent_steps", "min"),
+        last_steps=("agent_steps", "max"),
+        first_s=("wall_time_s", "min"),
+        last_s=("wall_time_s", "max"),
+    )
+    seconds = float((span["last_s"] - span["first_s"]).sum())
+    return float((span["last_steps"] - span["first_steps"]).sum()) / seconds if seconds else nan
+
+
+def _evaluation(record: Json) -> Evaluation:
+    returns = [float(value) for value in record.get("returns", [])]
+    policy = "greedy" if record.get("greedy") else "sampled"
+    return Evaluation(
+        agent_steps=int(record["agent_steps"]),
+        mean=float(record["mean"]) if "mean" in record else float(pd.Series(returns).mean()),
+        std=float(record.get("std", nan)),
+        episodes=int(record.get("episodes", len(returns))),
+        policy="random" if record.get("policy") == "random" else policy,
+        protocol=describe_protocol(record.get("environment", {})),
+        file=str(record["file"]),
+    )
+
+
+def _environment_of(runs: Sequence[RunRecord]) -> Json:
+    for run in runs:
+        record = run.config.get("env")
+        if isinstance(record, dict) and record:
+            return record
+    return {}
+
+
+def _algorithm_of(config: Json) -> str:
+    algorithm = config.get("algorithm")
+    if isinstance(algorithm, dict):
+        return str(algorithm.get("kind") or algorithm.get("type") or "PPO")
+    return "unknown"
+
+
+def _estimate(scores: Sequence[float]) -> Estimate | None:
+    finite = [score for score in scores if isfinite(score)]
+    return stratified_bootstrap([finite]) if finite else None
