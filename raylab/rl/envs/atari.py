@@ -8,7 +8,7 @@ from ale_py.vector_env import AtariVectorEnv
 
 from raylab.errors import EnvError
 from raylab.rl.envs.atari_replay import AtariReplay
-from raylab.rl.envs.backend import BackendStep
+from raylab.rl.envs.backend import ActionSpace, BackendStep
 from raylab.rl.envs.config import Atari
 
 # The emulator's own time limit drops the last frame of a cut game, so VectorEnv keeps the limit
@@ -57,10 +57,11 @@ class AtariBackend:
             raise EnvError(f"The game {config.game!r} does not start: {error}") from error
         self.name = f"Atari {config.game}"
         self.num_envs = num_envs
-        self.observation_space = gymnasium.spaces.Box(
+        self.observation_space: gymnasium.spaces.Box = gymnasium.spaces.Box(
             0, 255, (config.screen_size, config.screen_size, config.stack), np.uint8
         )
-        self.action_space = gymnasium.spaces.Discrete(int(self._games.single_action_space.n))
+        actions = self._games.ale.get_action_set()
+        self.action_space: ActionSpace = gymnasium.spaces.Discrete(len(actions))
         self.frames_per_step = config.frame_skip
         self.max_episode_steps: int | None = config.max_episode_steps
         self._config = config
@@ -107,7 +108,7 @@ class AtariBackend:
         """End the emulator's threads."""
         self._replays.clear()
         self._games.close()
-        del self._games  # its destructor joins the threads
+        del self._games  # only its destructor ends the threads
 
 
 def _images(observations: np.ndarray) -> np.ndarray:

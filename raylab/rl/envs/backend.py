@@ -30,7 +30,7 @@ class Backend(Protocol):
 
     name: str  # for messages: the game or the id
     num_envs: int
-    observation_space: gymnasium.spaces.Box  # of one row
+    observation_space: gymnasium.spaces.Box  # of one row: uint8 [H, W, C] or float32 [D]
     action_space: ActionSpace  # of one row
     frames_per_step: int
     max_episode_steps: int | None  # a limit that VectorEnv shall enforce

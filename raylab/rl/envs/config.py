@@ -24,6 +24,8 @@ MINATAR_GAMES = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
 # Several players at one console: the emulator has no single-player settings for them.
 _MULTIPLAYER_ROMS = frozenset({"combat", "joust", "maze_craze", "warlords"})
 
+_ELSE_PACKAGE = "if a package registers it, write 'package:id', and the package is imported first."
+
 
 @dataclass(frozen=True, slots=True)
 class AtariRules:
@@ -175,7 +177,7 @@ class Gymnasium:
 
         if ":" not in self.id and self.id not in gymnasium.registry:
             _register_known_plugins()
-            check_name("id", self.id, gymnasium.registry)
+            check_name("id", self.id, gymnasium.registry, _ELSE_PACKAGE)
         if self.max_episode_steps is not None:
             check_range("max_episode_steps", self.max_episode_steps, 1, 2**31)
 
@@ -247,8 +249,15 @@ EnvConfig = Atari | Gymnasium | MinAtar
 """The environment of an experiment."""
 
 
-def check_name(name: str, value: str, known: Iterable[str]) -> None:
-    """Raise a ConfigError with near matches unless ``value`` is one of ``known``."""
+def check_name(name: str, value: str, known: Iterable[str], otherwise: str = "") -> None:
+    """Raise a ConfigError with near matches unless ``value`` is one of ``known``.
+
+    Args:
+        name: the field.
+        value: what it was given.
+        known: what it may be.
+        otherwise: what to do if no near match was meant; by default the known names are listed.
+    """
     names = sorted(known)
     if value in names:
         return
@@ -256,8 +265,7 @@ def check_name(name: str, value: str, known: Iterable[str]) -> None:
     if near:
         hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
     else:
-        shown = ", ".join(names[:20])
-        hint = f"known are {shown}{', ...' if len(names) > 20 else ''}."
+        hint = otherwise or f"known are {', '.join(names)}."
     raise ConfigError(f"{name}={value!r} is unknown; {hint}")
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
+from gymnasium.envs.registration import load_env_creator
 
 from raylab.errors import ConfigError, EnvError
-from raylab.rl.envs.backend import ActionSpace, BackendStep
+from raylab.rl.envs.backend import BackendStep
 from raylab.rl.envs.config import Gymnasium
-
-_MAX_CHANNELS = 16  # an axis that is longer is height or width
+from raylab.rl.envs.spaces import action_decoder, observation_encoder
 
 
 class GymnasiumBackend:
@@ -32,9 +30,13 @@ class GymnasiumBackend:
         self.name = config.id
         self.num_envs = num_envs
         self._envs = [_make(config) for _ in range(num_envs)]
-        first = self._envs[0]
-        self.observation_space, self._encode = _observation_encoder(first.observation_space)
-        self.action_space, self._decode = _action_decoder(config.id, first.action_space)
+        try:
+            self.observation_space, self._encode = observation_encoder(
+                self._envs[0].observation_space
+            )
+            self.action_space, self._decode = action_decoder(self._envs[0].action_space)
+        except ConfigError as error:
+            raise ConfigError(f"{config.id}: {error}") from error
         self.frames_per_step = 1
         self.max_episode_steps: int | None = None  # Gymnasium's TimeLimit keeps the time
         self._observations = np.zeros(
@@ -46,7 +48,7 @@ class GymnasiumBackend:
         """Start a new episode in ``rows``."""
         row = 0
         try:
-            for row in np.flatnonzero(rows):
+            for row in np.flatnonzero(rows).tolist():
                 seed = int(seeds[row]) if seeds[row] >= 0 else None
                 observation, _ = self._envs[row].reset(seed=seed)
                 self._observations[row] = self._encode(observation)
@@ -112,63 +114,6 @@ def _make(config: Gymnasium) -> gymnasium.Env[Any, Any]:
 def _draws(env_id: str) -> bool:
     """Whether the environment's class says that it can render to an array."""
     spec = gymnasium.spec(env_id)
-    creator = spec.entry_point
-    if isinstance(creator, str):
-        creator = gymnasium.envs.registration.load_env_creator(creator)
+    entry = spec.entry_point
+    creator: object = load_env_creator(entry) if isinstance(entry, str) else entry
     return "rgb_array" in getattr(creator, "metadata", {}).get("render_modes", ())
-
-
-def _observation_encoder(
-    space: spaces.Space[Any],
-) -> tuple[spaces.Box, Callable[[Any], np.ndarray]]:
-    """The space that a policy sees, and the function that turns an observation into it."""
-    if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) in (2, 3):
-        if len(space.shape) == 2:
-            shape, encode = (*space.shape, 1), lambda image: image[:, :, None]
-        elif space.shape[2] > _MAX_CHANNELS >= space.shape[0]:
-            channels, height, width = space.shape
-            shape, encode = (height, width, channels), lambda image: image.transpose(1, 2, 0)
-        else:
-            shape, encode = space.shape, np.asarray
-        return spaces.Box(0, 255, shape, np.uint8), encode
-    if isinstance(space, spaces.Box) and len(space.shape) == 1:
-        low, high = space.low.astype(np.float32), space.high.astype(np.float32)
-        return spaces.Box(low, high, dtype=np.float32), np.asarray
-    size = int(np.prod(spaces.flatten_space(space).shape))
-    return (
-        spaces.Box(-np.inf, np.inf, (size,), np.float32),
-        lambda observation: spaces.flatten(space, observation),
-    )
-
-
-def _action_decoder(
-    env_id: str, space: spaces.Space[Any]
-) -> tuple[ActionSpace, Callable[[np.ndarray], Any]]:
-    """The space that a policy acts in, and the function that turns its action into the env's."""
-    match space:
-        case spaces.Discrete():
-            start = int(space.start)
-            return spaces.Discrete(int(space.n)), lambda action: int(action) + start
-        case spaces.MultiDiscrete():
-            starts = space.start
-            return (
-                spaces.MultiDiscrete(space.nvec.ravel()),
-                lambda action: (action.reshape(starts.shape) + starts).astype(space.dtype),
-            )
-        case spaces.MultiBinary():
-            size = int(np.prod(space.shape))
-            return (
-                spaces.MultiDiscrete(np.full(size, 2)),
-                lambda action: action.reshape(space.shape).astype(space.dtype),
-            )
-        case spaces.Box():
-            low, high = space.low.ravel(), space.high.ravel()
-            return (
-                spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32),
-                lambda action: np.clip(action, low, high).astype(space.dtype).reshape(space.shape),
-            )
-        case _:
-            raise ConfigError(
-                f"{env_id} acts in {space}; supported are Discrete, MultiDiscrete, MultiBinary "
-                "and Box. Wrap the environment so that its action space is one of them."
-            )

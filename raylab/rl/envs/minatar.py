@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 
 from raylab.errors import EnvError
-from raylab.rl.envs.backend import BackendStep
+from raylab.rl.envs.backend import ActionSpace, BackendStep
 from raylab.rl.envs.config import MinAtar
 
 _ACTIONS = 6  # of every MinAtar game
@@ -40,8 +40,8 @@ class MinAtarBackend:
         )
         self.name = f"MinAtar {config.game}"
         self.num_envs = num_envs
-        self.observation_space = gymnasium.spaces.Box(0, 1, shape, np.uint8)
-        self.action_space = gymnasium.spaces.Discrete(len(self._actions))
+        self.observation_space: gymnasium.spaces.Box = gymnasium.spaces.Box(0, 1, shape, np.uint8)
+        self.action_space: ActionSpace = gymnasium.spaces.Discrete(len(self._actions))
         self.frames_per_step = 1
         self.max_episode_steps = config.max_episode_steps
         self._sticky_actions = config.sticky_actions

@@ -77,12 +77,13 @@ class VectorEnv:
         self._seedings = np.full(backend.num_envs, -1, np.int64)  # -1: never reset
         self._returns = np.zeros(backend.num_envs)
         self._lengths = np.zeros(backend.num_envs, np.int64)
-        self._observations = np.zeros(0, np.uint8)
         self._diverged_rows: tuple[int, ...] = ()
+        self._closed = False
         self._no_rows = np.zeros(0, np.int64)
         self._no_observations = np.zeros(
             (0, *self.observation_space.shape), self.observation_space.dtype
         )
+        self._observations = self._no_observations
 
     @property
     def num_envs(self) -> int:
@@ -197,7 +198,9 @@ class VectorEnv:
 
     def close(self) -> None:
         """Free the simulators; the object cannot be used afterwards."""
-        self._backend.close()
+        if not self._closed:
+            self._closed = True
+            self._backend.close()
 
     def _advance(self, actions: np.ndarray, *, may_reseed: bool) -> Step:
         result = self._backend.step(actions)
@@ -271,7 +274,9 @@ class VectorEnv:
         return actions
 
     def _require_reset(self) -> None:
-        if self._observations.shape[0] == 0:
+        if self._closed:
+            raise EnvError(f"{self._backend.name}: the environments are closed; make new ones.")
+        if self._seedings[0] < 0:
             raise EnvError(f"{self._backend.name}: call reset() or restore() first.")
 
     def _check_fits(self, state: dict[str, np.ndarray]) -> None:
