@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import gymnasium
@@ -103,6 +104,8 @@ def _make(config: Gymnasium) -> gymnasium.Env[Any, Any]:
     try:
         if "render_mode" not in options and _draws(config.id):
             options["render_mode"] = "rgb_array"
+            # Drawing into an array needs no window; without this SDL complains where there is none.
+            os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         return gymnasium.make(config.id, disable_env_checker=True, **options)
     except Exception as error:
         raise EnvError(
