@@ -84,7 +84,7 @@ def returns_by_quarter(runs: Sequence[RunRecord]) -> pd.DataFrame:
     episodes = episodes.dropna()
     if episodes.empty:
         return pd.DataFrame()
-    quarter = (episodes["agent_steps"] / episodes["agent_steps"].max() * 4).clip(upper=3.999) // 1
+    quarter = (episodes["agent_steps"] * 4 - 1) // episodes["agent_steps"].max()
     means = (
         episodes.assign(quarter=quarter.map(dict(enumerate(QUARTERS))))
         .groupby(["seed", "quarter"], as_index=False)

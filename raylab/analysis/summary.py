@@ -67,6 +67,12 @@ class ExperimentSummary:
         return tuple(seed.run for seed in self.seeds)
 
     @property
+    def newest_video(self) -> Path | None:
+        """Last video of the seed that trained furthest; None when there is none."""
+        filmed = [seed for seed in self.seeds if seed.run.videos]
+        return max(filmed, key=lambda seed: seed.agent_steps).run.videos[-1] if filmed else None
+
+    @property
     def steps_per_s(self) -> float:
         """Median agent steps per second over the seeds."""
         speeds = sorted(seed.steps_per_s for seed in self.seeds if isfinite(seed.steps_per_s))
