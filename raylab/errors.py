@@ -5,6 +5,7 @@
     RaylabError
     ├── ConfigError            a field of an experiment or option has a wrong value
     ├── EnvError              an environment cannot be made, or raised while stepping
+    ├── TrainingError          learning went wrong: a loss is not a finite number any more
     ├── RunError               a run directory cannot be used
     │   ├── RunExistsError     the run is there already and is being trained
     │   ├── RunNotFoundError   no run at that path or with that id
@@ -33,6 +34,10 @@ class ConfigError(RaylabError, ValueError):
 
 class EnvError(RaylabError):
     """An environment cannot be made, or raised while it was stepped."""
+
+
+class TrainingError(RaylabError):
+    """Learning went wrong: a loss or a gradient is not a finite number any more."""
 
 
 class RunError(RaylabError):

@@ -1,0 +1,1 @@
+"""Algorithms, one file each: configuration, loss and update, readable top to bottom."""

@@ -1,0 +1,405 @@
+"""Actor-critic networks, and the layout in which each stores its observations.
+
+A network owns the way from an environment's observation to its own input: :meth:`ActorCritic.store`
+writes a batch of observations into a buffer, once, in the layout that makes every later pass cheap.
+Weights leave as *published* weights: the names and shapes of the textbook network, whatever layout
+the computation uses, so that a checkpoint loads into plain PyTorch modules.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+from torch.nn import functional
+
+from raylab.errors import ConfigError
+from raylab.rl.distributions import ActionDistribution
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
+_SMALLEST_NATURE_IMAGE = 36  # below, the Nature network's last convolution has no pixel left
+_LARGEST_SMALL_IMAGE = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """The network of a policy: chosen by the observations, refined here.
+
+    Vectors get two towers of hidden layers, one for the policy and one for the value (as in the
+    classic-control implementations); images of at least 36 x 36 the convolutions of Mnih et al.
+    2015; images up to 24 x 24 the small convolution of Young and Tian 2019 (MinAtar).
+
+    Args:
+        hidden_sizes: widths of the hidden layers for vector observations.
+        activation: between the hidden layers for vector observations.
+        features: width of the last hidden layer for image observations; None means 512 for
+            large images and 128 for small ones, as published.
+    """
+
+    hidden_sizes: tuple[int, ...] = (64, 64)
+    activation: Literal["tanh", "relu"] = "tanh"
+    features: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.hidden_sizes or min(self.hidden_sizes) < 1:
+            raise ConfigError(
+                f"network.hidden_sizes={self.hidden_sizes} needs at least one layer, and every "
+                f"width at least 1; try (64, 64)."
+            )
+        if self.activation not in _ACTIVATIONS:
+            raise ConfigError(
+                f"network.activation={self.activation!r} is not one of {sorted(_ACTIVATIONS)}."
+            )
+        if self.features is not None and self.features < 1:
+            raise ConfigError(f"network.features={self.features} must be at least 1, or None.")
+
+
+class ActorCritic(nn.Module, ABC):
+    """A policy and a value function; ``body`` may run in bfloat16, the heads stay float32.
+
+    Attributes:
+        stored_shape: shape of one observation as the network stores it.
+        stored_dtype: its element type.
+        gains_from_bfloat16: whether half the bits pay; they do for large convolutions only.
+    """
+
+    stored_shape: tuple[int, ...]
+    stored_dtype: torch.dtype
+    gains_from_bfloat16: bool
+    body: nn.Module
+
+    @abstractmethod
+    def store(self, observations: np.ndarray, out: Tensor) -> None:
+        """Write observations [N, *observation] into ``out`` [N, *stored_shape]."""
+
+    @abstractmethod
+    def forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the distribution's parameters [B, P] and values [B], both float32."""
+
+    def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return tensors named and shaped like this module's parameters as textbook ones."""
+        return dict(tensors)
+
+    def unpublish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Invert :meth:`publish`."""
+        return dict(tensors)
+
+
+class MlpActorCritic(ActorCritic):
+    """Separate towers of dense layers for policy and value, on vector observations."""
+
+    gains_from_bfloat16 = False
+    stored_dtype = torch.float32
+
+    def __init__(
+        self,
+        config: NetworkConfig,
+        size: int,
+        distribution: ActionDistribution,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.stored_shape = (size,)
+        self.body = _Towers(config, size, generator)
+        self.head = Head(config.hidden_sizes[-1], distribution, generator)
+
+    def store(self, observations: np.ndarray, out: Tensor) -> None:
+        """Copy as float32, flat."""
+        out.copy_(torch.from_numpy(observations).reshape(out.shape))
+
+    def forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
+        """Both towers, then both heads."""
+        return self.head(*self.body(stored))
+
+
+class _Towers(nn.Module):
+    def __init__(self, config: NetworkConfig, size: int, generator: torch.Generator) -> None:
+        super().__init__()
+        widths = (size, *config.hidden_sizes)
+        activation = _ACTIVATIONS[config.activation]
+        for tower in ("policy", "value"):
+            layers: list[nn.Module] = []
+            for inputs, outputs in itertools.pairwise(widths):
+                linear = nn.Linear(inputs, outputs)
+                initialize(linear, math.sqrt(2.0), generator)
+                layers += [linear, activation()]
+            self.add_module(tower, nn.Sequential(*layers))
+
+    def forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
+        x = stored.to(next(self.parameters()).dtype)
+        return self.get_submodule("policy")(x), self.get_submodule("value")(x)
+
+
+class NatureActorCritic(ActorCritic):
+    """The convolutions of Mnih et al. 2015 with a shared body, on images [H, W, C] of bytes.
+
+    The first convolution (8 x 8, stride 4) and the second (4 x 4, stride 2) run as 2 x 2
+    convolutions of stride 1 on space-to-depth blocks: the same sums, in a shape that fills the
+    vector units. Frames are stored as blocks of 4 x 4 pixels, uint8 [H/4, W/4, 16 C], once.
+    """
+
+    gains_from_bfloat16 = True
+    stored_dtype = torch.uint8
+    body: _NatureBody
+
+    def __init__(
+        self,
+        config: NetworkConfig,
+        image: ImageSpace,
+        distribution: ActionDistribution,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.stored_shape = (image.height // 4, image.width // 4, 16 * image.channels)
+        features = config.features or 512
+        self.body = _NatureBody(image, features, generator)
+        self.head = Head(features, distribution, generator)
+
+    def store(self, observations: np.ndarray, out: Tensor) -> None:
+        """Write 4 x 4 blocks; a block's channels are ordered (channel, row, column)."""
+        images = torch.from_numpy(observations)
+        count, height, width, channels = images.shape
+        rows, columns = height // 4, width // 4
+        frames = images.permute(0, 3, 1, 2)
+        if frames.is_contiguous() and width % 4 == 0:
+            # Stacked frames as the emulator writes them: a block's row of four bytes moves as one.
+            words = frames.view(torch.int32)[:, :, : 4 * rows]
+            blocks = words.unflatten(2, (rows, 4)).permute(0, 2, 4, 1, 3)
+            out.view(torch.int32).view(count, rows, columns, channels, 4).copy_(blocks)
+        else:
+            pixels = images[:, : 4 * rows, : 4 * columns]
+            blocks = pixels.unflatten(2, (columns, 4)).unflatten(1, (rows, 4))
+            out.view(count, rows, columns, channels, 4, 4).copy_(blocks.permute(0, 1, 3, 5, 2, 4))
+
+    def forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
+        """Convolutions and dense layer, then both heads."""
+        features = self.body(stored)
+        return self.head(features, features)
+
+    def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Unfold the convolutions to 8 x 8 and 4 x 4, the dense layer to (channel, row, column)."""
+        return dict(tensors) | {
+            "body.conv1.weight": _unfold(tensors["body.conv1.weight"], 4, _FRAME_BLOCKS),
+            "body.conv2.weight": _unfold(tensors["body.conv2.weight"], 2, _FEATURE_BLOCKS),
+            "body.linear.weight": _channels_first(
+                tensors["body.linear.weight"], self.body.last_shape
+            ),
+        }
+
+    def unpublish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Fold textbook weights into blocks."""
+        return dict(tensors) | {
+            "body.conv1.weight": _fold(tensors["body.conv1.weight"], 4, _FRAME_BLOCKS),
+            "body.conv2.weight": _fold(tensors["body.conv2.weight"], 2, _FEATURE_BLOCKS),
+            "body.linear.weight": _channels_last(
+                tensors["body.linear.weight"], self.body.last_shape
+            ),
+        }
+
+
+class _NatureBody(nn.Module):
+    def __init__(self, image: ImageSpace, features: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.scale = image.scale
+        # Blocks of 4, less 1 by the first convolution, blocks of 2, less 1 and 2 by the others.
+        rows, columns = ((side // 4 - 1) // 2 - 3 for side in (image.height, image.width))
+        self.last_shape = (64, rows, columns)
+        self.conv1 = nn.Conv2d(16 * image.channels, 32, 2)
+        self.conv2 = nn.Conv2d(4 * 32, 64, 2)
+        self.conv3 = nn.Conv2d(64, 64, 3)
+        self.linear = nn.Linear(64 * rows * columns, features)
+        for layer in (self.conv1, self.conv2, self.conv3, self.linear):
+            initialize(layer, math.sqrt(2.0), generator)
+        _to_channels_last(self)
+
+    def forward(self, stored: Tensor) -> Tensor:
+        x = stored.to(self.conv1.weight.dtype).permute(0, 3, 1, 2)
+        # Bytes become 0..1 by scaling the few weights instead of the many pixels.
+        x = functional.relu_(functional.conv2d(x, self.conv1.weight * self.scale, self.conv1.bias))
+        x = functional.relu_(self.conv2(_blocks_of_two(x)))
+        x = functional.relu_(self.conv3(x))
+        x = x.permute(0, 2, 3, 1).flatten(1)
+        return functional.relu_(self.linear(x))
+
+
+class SmallImageActorCritic(ActorCritic):
+    """One 3 x 3 convolution of 16 channels and a dense layer: the network of MinAtar."""
+
+    gains_from_bfloat16 = False
+    stored_dtype = torch.uint8
+    body: _SmallImageBody
+
+    def __init__(
+        self,
+        config: NetworkConfig,
+        image: ImageSpace,
+        distribution: ActionDistribution,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.stored_shape = (image.height, image.width, image.channels)
+        features = config.features or 128
+        self.body = _SmallImageBody(image, features, generator)
+        self.head = Head(features, distribution, generator)
+
+    def store(self, observations: np.ndarray, out: Tensor) -> None:
+        """Copy bytes as they are, [H, W, C]."""
+        out.copy_(torch.from_numpy(observations))
+
+    def forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
+        """Convolution and dense layer, then both heads."""
+        features = self.body(stored)
+        return self.head(features, features)
+
+    def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Order the dense layer's inputs (channel, row, column)."""
+        linear = _channels_first(tensors["body.linear.weight"], self.body.last_shape)
+        return dict(tensors) | {"body.linear.weight": linear}
+
+    def unpublish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Order the dense layer's inputs (row, column, channel)."""
+        linear = _channels_last(tensors["body.linear.weight"], self.body.last_shape)
+        return dict(tensors) | {"body.linear.weight": linear}
+
+
+class _SmallImageBody(nn.Module):
+    def __init__(self, image: ImageSpace, features: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.scale = image.scale
+        self.last_shape = (16, image.height - 2, image.width - 2)
+        self.conv = nn.Conv2d(image.channels, 16, 3)
+        self.linear = nn.Linear(math.prod(self.last_shape), features)
+        for layer in (self.conv, self.linear):
+            initialize(layer, math.sqrt(2.0), generator)
+        _to_channels_last(self)
+
+    def forward(self, stored: Tensor) -> Tensor:
+        x = stored.to(self.conv.weight.dtype).permute(0, 3, 1, 2)
+        x = functional.relu_(functional.conv2d(x, self.conv.weight * self.scale, self.conv.bias))
+        x = x.permute(0, 2, 3, 1).flatten(1)
+        return functional.relu_(self.linear(x))
+
+
+class Head(nn.Module):
+    """The last layers: the distribution's parameters and the value, in float32."""
+
+    def __init__(
+        self, features: int, distribution: ActionDistribution, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.policy = nn.Linear(features, distribution.num_outputs)
+        self.value = nn.Linear(features, 1)
+        initialize(self.policy, 0.01, generator)
+        initialize(self.value, 1.0, generator)
+        free = distribution.num_free_parameters
+        self.log_std = nn.Parameter(torch.zeros(free)) if free else None
+
+    def forward(self, policy_features: Tensor, value_features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return parameters [B, P] (free ones last) and values [B]."""
+        parameters = self.policy(policy_features.float())
+        values = self.value(value_features.float()).squeeze(-1)
+        if self.log_std is not None:
+            parameters = torch.cat([parameters, self.log_std.expand_as(parameters)], dim=-1)
+        return parameters, values
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpace:
+    """Size of an image observation [H, W, C] of bytes, and the factor that brings it to 0..1."""
+
+    height: int
+    width: int
+    channels: int
+    scale: float
+
+
+def build_network(
+    config: NetworkConfig,
+    observation_space: spaces.Box,
+    distribution: ActionDistribution,
+    generator: torch.Generator,
+) -> ActorCritic:
+    """Return the network for an observation space, initialised orthogonally, in float32.
+
+    Raises:
+        ConfigError: no network fits the observation space.
+    """
+    shape = observation_space.shape
+    if observation_space.dtype != np.uint8:
+        return MlpActorCritic(config, math.prod(shape), distribution, generator)
+    if len(shape) == 3:
+        image = ImageSpace(*shape, scale=1.0 / float(observation_space.high.max()))
+        if min(shape[:2]) >= _SMALLEST_NATURE_IMAGE:
+            return NatureActorCritic(config, image, distribution, generator)
+        if min(shape[:2]) >= 3 and max(shape[:2]) <= _LARGEST_SMALL_IMAGE:
+            return SmallImageActorCritic(config, image, distribution, generator)
+    raise ConfigError(
+        f"no network for observation space {observation_space}; supported are float vectors "
+        f"(Box), and uint8 images [height, width, channels] with sides of at least "
+        f"{_SMALLEST_NATURE_IMAGE}, or of 3 to {_LARGEST_SMALL_IMAGE}. "
+        f"Wrap the environment so that it yields one of these."
+    )
+
+
+def initialize(layer: nn.Linear | nn.Conv2d, gain: float, generator: torch.Generator) -> None:
+    """Set orthogonal weights with a gain, and zero biases, as PPO's implementations do."""
+    nn.init.orthogonal_(layer.weight, gain, generator=generator)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def _to_channels_last(module: nn.Module) -> None:
+    """Lay out the weights of convolutions as the kernels want them."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+# Order of axes (out, channel, block row, row, block column, column) of a weight that is folded.
+_FRAME_BLOCKS = (0, 1, 3, 5, 2, 4)  # channels of a block: (channel, row, column)
+_FEATURE_BLOCKS = (0, 3, 5, 1, 2, 4)  # channels of a block: (row, column, channel)
+
+
+def _fold(weight: Tensor, block: int, order: tuple[int, ...]) -> Tensor:
+    """[out, channels, k, k] of stride ``block`` to its equal on blocks, of stride 1."""
+    out, channels, kernel, _ = weight.shape
+    size = kernel // block
+    split = weight.reshape(out, channels, size, block, size, block)
+    return split.permute(order).reshape(out, channels * block * block, size, size)
+
+
+def _unfold(weight: Tensor, block: int, order: tuple[int, ...]) -> Tensor:
+    """Invert :func:`_fold`."""
+    out, folded, size, _ = weight.shape
+    channels = folded // block**2
+    axes = (out, channels, size, block, size, block)
+    split = weight.reshape([axes[axis] for axis in order])
+    inverse = [order.index(axis) for axis in range(6)]
+    return split.permute(inverse).reshape(out, channels, size * block, size * block)
+
+
+def _blocks_of_two(x: Tensor) -> Tensor:
+    """[B, C, H, W] channels-last to [B, 4 C, H/2, W/2]; an odd last row or column is not read."""
+    rows, columns = x.shape[2] // 2, x.shape[3] // 2
+    pixels = x.permute(0, 2, 3, 1)[:, : 2 * rows, : 2 * columns]
+    blocks = pixels.unflatten(2, (columns, 2)).unflatten(1, (rows, 2)).permute(0, 1, 3, 2, 4, 5)
+    return blocks.flatten(3).permute(0, 3, 1, 2)
+
+
+def _channels_first(linear: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Reorder a dense layer's inputs from (row, column, channel) to (channel, row, column)."""
+    channels, rows, columns = shape
+    return linear.unflatten(1, (rows, columns, channels)).permute(0, 3, 1, 2).flatten(1)
+
+
+def _channels_last(linear: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Invert :func:`_channels_first`."""
+    return linear.unflatten(1, shape).permute(0, 2, 3, 1).flatten(1)

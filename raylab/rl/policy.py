@@ -1,0 +1,102 @@
+"""A policy that acts: a network, the meaning of its outputs, a device and a precision."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from raylab.errors import ConfigError
+from raylab.rl.distributions import ActionDistribution
+from raylab.rl.networks import ActorCritic
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class Policy:
+    """Acts on stored observations; shares its network with a learner, or owns a copy.
+
+    Args:
+        network: computes parameters and values, already on its device and in its precision.
+        distribution: gives the parameters their meaning.
+    """
+
+    def __init__(self, network: ActorCritic, distribution: ActionDistribution) -> None:
+        self.network = network
+        self.distribution = distribution
+        self.device = next(network.parameters()).device
+
+    def store(self, observations: np.ndarray, out: Tensor) -> None:
+        """Write observations [N, *observation] into ``out`` [N, *stored_shape]."""
+        self.network.store(observations, out)
+
+    @torch.inference_mode()
+    def act(self, stored: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return sampled actions, their log-probabilities and the values, in one pass, on the CPU."""
+        parameters, values = self._forward(stored)
+        actions, log_probs = self.distribution.sample(parameters, noise)
+        return actions, log_probs, values
+
+    @torch.inference_mode()
+    def act_greedily(self, stored: Tensor) -> Tensor:
+        """Return the most probable actions."""
+        return self.distribution.mode(self._forward(stored)[0])
+
+    @torch.inference_mode()
+    def values(self, stored: Tensor) -> Tensor:
+        """Return the values of stored observations."""
+        return self._forward(stored)[1]
+
+    def stored(self, observations: np.ndarray) -> Tensor:
+        """Return observations in the network's layout, in new memory."""
+        network = self.network
+        out = torch.empty((len(observations), *network.stored_shape), dtype=network.stored_dtype)
+        network.store(observations, out)
+        return out
+
+    def _forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
+        parameters, values = self.network(stored.to(self.device))
+        return parameters.cpu(), values.cpu()
+
+
+def choose_device(requested: str) -> torch.device:
+    """Return the device for "auto", or the one that is named.
+
+    Raises:
+        ConfigError: the name is not a device, or the machine does not have it.
+    """
+    if requested == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(requested)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"device={requested!r} is not a device; try auto, cpu or cuda."
+        ) from error
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device={requested!r} is not supported; try auto, cpu or cuda.")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device={requested!r}, but no CUDA device is found; try auto or cpu.")
+    return device
+
+
+def choose_dtype(requested: Precision, network: ActorCritic) -> torch.dtype:
+    """Return the dtype of the network's body: "auto" halves the bits where that is faster.
+
+    On processors without bfloat16 instructions, and for networks of small matrices, it is not.
+    """
+    if requested == "auto":
+        device = next(network.parameters()).device
+        pays = network.gains_from_bfloat16 and has_fast_bfloat16(device)
+        return torch.bfloat16 if pays else torch.float32
+    return torch.bfloat16 if requested == "bfloat16" else torch.float32
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

@@ -1,0 +1,90 @@
+"""Rollouts: a vector environment and a policy make trajectories."""
+
+from __future__ import annotations
+
+import torch
+
+from raylab.rl.envs import Episode, Step, VectorEnv
+from raylab.rl.policy import Policy
+from raylab.rl.trajectory import Arrays, Trajectory
+
+
+class Rollout:
+    """Steps environments with a policy into preallocated memory, one unroll a call.
+
+    Args:
+        env: the environments; from now on only this object steps them.
+        policy: acts; its weights may change between unrolls.
+        unroll_length: agent steps of each environment in an unroll.
+        generator: on the CPU; source of the noise by which actions are sampled.
+    """
+
+    def __init__(
+        self, env: VectorEnv, policy: Policy, unroll_length: int, generator: torch.Generator
+    ) -> None:
+        self._env = env
+        self._policy = policy
+        self._generator = generator
+        T, N = unroll_length, env.num_envs
+        actor, distribution = policy.network, policy.distribution
+        # torch aligns its memory, so that kernels give the same bits in every process.
+        self._observations = torch.empty((T + 1, N, *actor.stored_shape), dtype=actor.stored_dtype)
+        self._actions = torch.empty(
+            (T, N, *distribution.action_shape), dtype=distribution.action_dtype
+        )
+        self._noise = torch.empty((T, N, distribution.num_noise))
+        self._log_probs = torch.empty((T, N))
+        self._values = torch.empty((T + 1, N))
+        self._rewards = torch.empty((T, N))
+        self._terminated = torch.empty((T, N), dtype=torch.bool)
+        self._truncated = torch.empty((T, N), dtype=torch.bool)
+        self._final_values = torch.empty((T, N))
+        # Between unrolls the last row holds the current observations.
+        policy.store(env.reset(), self._observations[-1])
+
+    @torch.inference_mode()
+    def collect(self, policy_version: int) -> Trajectory:
+        """Return the next unroll; its arrays are overwritten by the following call."""
+        policy, observations = self._policy, self._observations
+        episodes: list[Episode] = []
+        policy.distribution.fill_noise(self._noise, self._generator)
+        self._final_values.zero_()
+        observations[0] = observations[-1]
+        for t, noise in enumerate(self._noise):
+            actions, log_probs, values = policy.act(observations[t], noise)
+            step = self._env.step(actions.numpy())
+            policy.store(step.observations, observations[t + 1])
+            self._actions[t] = actions
+            self._log_probs[t] = log_probs
+            self._values[t] = values
+            self._record(t, step)
+            episodes.extend(step.episodes)
+        self._values[-1] = policy.values(observations[-1])
+        return Trajectory(
+            observations=observations.numpy(),
+            actions=self._actions.numpy(),
+            log_probs=self._log_probs.numpy(),
+            values=self._values.numpy(),
+            rewards=self._rewards.numpy(),
+            terminated=self._terminated.numpy(),
+            truncated=self._truncated.numpy(),
+            final_values=self._final_values.numpy(),
+            policy_version=policy_version,
+            episodes=tuple(episodes),
+        )
+
+    def state(self) -> Arrays:
+        """Return the state of the environments, in the middle of their episodes."""
+        return self._env.state()
+
+    def restore(self, state: Arrays) -> None:
+        """Bring the environments back to a state that :meth:`state` returned."""
+        self._policy.store(self._env.restore(state), self._observations[-1])
+
+    def _record(self, t: int, step: Step) -> None:
+        self._rewards[t] = torch.from_numpy(step.rewards)
+        self._terminated[t] = torch.from_numpy(step.terminated)
+        self._truncated[t] = torch.from_numpy(step.truncated)
+        if len(step.truncated_rows):
+            final = self._policy.values(self._policy.stored(step.final_observations))
+            self._final_values[t, torch.from_numpy(step.truncated_rows)] = final

@@ -1,0 +1,57 @@
+"""Targets of learning from trajectories; pure functions of arrays, time first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def generalized_advantages(
+    *,
+    rewards: np.ndarray,
+    values: np.ndarray,
+    terminated: np.ndarray,
+    truncated: np.ndarray,
+    final_values: np.ndarray,
+    discount: float,
+    gae_lambda: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return advantages and value targets by GAE (Schulman et al. 2016, equations 11 to 16).
+
+    ``delta_t = r_t + discount * v'_t - v_t`` and
+    ``A_t = delta_t + discount * lambda * A_{t+1}``, where the sum is cut at the end of an episode
+    and ``v'_t`` is 0 where the episode terminated, ``final_values`` (the value of the true final
+    observation) where it was truncated, and ``v_{t+1}`` elsewhere.
+
+    Args:
+        rewards: float32 [T, N].
+        values: float32 [T + 1, N], the last row bootstraps the unroll's end.
+        terminated: bool [T, N], the future is worth nothing.
+        truncated: bool [T, N], the future was cut off.
+        final_values: float32 [T, N], read only where truncated.
+        discount: of rewards, per agent step.
+        gae_lambda: trade of bias (0) for variance (1).
+
+    Returns:
+        Advantages and value targets (advantages + values), both float32 [T, N].
+    """
+    continues = ~(terminated | truncated)
+    next_values = np.where(continues, values[1:], np.where(truncated, final_values, 0.0))
+    deltas = (rewards + discount * next_values - values[:-1]).astype(np.float32)
+    decay = (discount * gae_lambda * continues).astype(np.float32)
+    advantages = np.empty_like(deltas)
+    advantage = np.zeros_like(deltas[0])
+    for t in range(len(deltas) - 1, -1, -1):
+        advantage = deltas[t] + decay[t] * advantage
+        advantages[t] = advantage
+    return advantages, advantages + values[:-1]
+
+
+def explained_variance(values: np.ndarray, targets: np.ndarray) -> float:
+    """Return 1 - Var[targets - values] / Var[targets]: 1 is perfect, 0 is a constant's worth.
+
+    NaN where the targets do not vary.
+    """
+    variance = float(np.var(targets, dtype=np.float64))
+    if variance == 0.0:
+        return float("nan")
+    return 1.0 - float(np.var(targets - values, dtype=np.float64)) / variance
