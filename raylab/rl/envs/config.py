@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from raylab.errors import ConfigError
+from raylab.errors import ConfigError, EnvError
+
+if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvSpec
 
 JSON = dict[str, Any]
 """A dictionary of what JSON can hold."""
@@ -186,16 +190,32 @@ class Gymnasium:
         """One: an agent step is a step of the environment."""
         return 1
 
-    def record(self) -> JSON:
-        """The id, the arguments and the time limit that holds."""
+    def spec(self) -> EnvSpec:
+        """What is registered under the id, after its package (if one is named) was imported.
+
+        Raises:
+            EnvError: if the package cannot be imported, or registers no such id.
+        """
         import gymnasium
 
-        spec = gymnasium.registry.get(self.id)
+        package, _, name = self.id.rpartition(":")
+        try:
+            if package:
+                importlib.import_module(package)
+            return gymnasium.spec(name)
+        except Exception as error:
+            raise EnvError(
+                f"{self.id} cannot be found: {type(error).__name__}: {error}; is the package "
+                "that registers it installed?"
+            ) from error
+
+    def record(self) -> JSON:
+        """The id, the arguments and the time limit that holds."""
         return {
             "backend": "gymnasium",
             "id": self.id,
             "kwargs": dict(self.kwargs),
-            "max_episode_steps": self.max_episode_steps or (spec and spec.max_episode_steps),
+            "max_episode_steps": self.max_episode_steps or self.spec().max_episode_steps,
             "frames_per_step": self.frames_per_step,
         }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.envs.registration import load_env_creator
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 
 from raylab.errors import ConfigError, EnvError
 from raylab.rl.envs.backend import BackendStep
@@ -101,12 +101,13 @@ def _make(config: Gymnasium) -> gymnasium.Env[Any, Any]:
     options: dict[str, Any] = dict(config.kwargs)
     if config.max_episode_steps is not None:
         options["max_episode_steps"] = config.max_episode_steps
+    spec = config.spec()
     try:
-        if "render_mode" not in options and _draws(config.id):
+        if "render_mode" not in options and _draws(spec):
             options["render_mode"] = "rgb_array"
             # Drawing into an array needs no window; without this SDL complains where there is none.
             os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
-        return gymnasium.make(config.id, disable_env_checker=True, **options)
+        return gymnasium.make(spec, disable_env_checker=True, **options)
     except Exception as error:
         raise EnvError(
             f"{config.id} cannot be made with kwargs={config.kwargs}: "
@@ -114,9 +115,8 @@ def _make(config: Gymnasium) -> gymnasium.Env[Any, Any]:
         ) from error
 
 
-def _draws(env_id: str) -> bool:
+def _draws(spec: EnvSpec) -> bool:
     """Whether the environment's class says that it can render to an array."""
-    spec = gymnasium.spec(env_id)
     entry = spec.entry_point
     creator: object = load_env_creator(entry) if isinstance(entry, str) else entry
     return "rgb_array" in getattr(creator, "metadata", {}).get("render_modes", ())
