@@ -84,19 +84,22 @@ class Comparison:
         return [run for run in runs if not run.disturbed(self.max_foreign_share)]
 
     def median(self, system: str, metric: str) -> float:
-        """The median of a metric over the undisturbed runs."""
-        return statistics.median(run.metrics[metric] for run in self.undisturbed(system))
+        """The median of a metric over the undisturbed runs; raises ProgramError without any."""
+        values = [run.metrics[metric] for run in self.undisturbed(system)]
+        return self._median(values, f"runs of {system}")
 
     def median_ratio(self, ours: str, peer: str, metric: str) -> float:
-        """The median over the undisturbed pairs of ours / peer."""
-        pairs = self.pairs(ours, peer)
-        if not pairs:
+        """The median of ours / peer over the undisturbed pairs; raises ProgramError without any."""
+        values = [a.metrics[metric] / b.metrics[metric] for a, b in self.pairs(ours, peer)]
+        return self._median(values, f"pairs of {ours} and {peer}")
+
+    def _median(self, values: Sequence[float], what: str) -> float:
+        if not values:
             raise ProgramError(
-                f"all {len(self.rounds)} pairs of {ours} and {peer} were disturbed by other "
-                f"processes (more than {self.max_foreign_share:.0%} of the machine); "
-                "repeat on a quiet machine."
+                f"all {len(self.rounds)} {what} were disturbed by other processes (more than "
+                f"{self.max_foreign_share:.0%} of the machine); repeat on a quiet machine."
             )
-        return statistics.median(a.metrics[metric] / b.metrics[metric] for a, b in pairs)
+        return statistics.median(values)
 
 
 def interleave(

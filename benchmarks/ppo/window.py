@@ -28,6 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--window-s", type=float, default=40.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--precision", default="auto", help="raylab's; the peers use float32")
     return parser.parse_args()
 
 

@@ -135,6 +135,8 @@ def test_a_ratio_of_nothing_says_so():
 
     with pytest.raises(ProgramError, match="quiet machine"):
         Comparison(rounds, 0.03).median_ratio("raylab", "peer", "rate")
+    with pytest.raises(ProgramError, match="quiet machine"):
+        Comparison(rounds, 0.03).median("raylab", "rate")
 
 
 def test_disturbed_rounds_are_repeated_up_to_the_limit(monkeypatch):
