@@ -43,10 +43,11 @@ def make(config: EnvConfig, num_envs: int, seed: int, *, num_threads: int = 1) -
     for name, value in (("num_envs", num_envs), ("num_threads", num_threads)):
         if value < 1:
             raise ConfigError(f"{name}={value} must be at least 1.")
-    return VectorEnv(_make_backend(config, num_envs, num_threads), seed)
+    return VectorEnv(make_backend(config, num_envs, num_threads), seed)
 
 
-def _make_backend(config: EnvConfig, num_envs: int, num_threads: int) -> Backend:
+def make_backend(config: EnvConfig, num_envs: int, num_threads: int) -> Backend:
+    """Build the simulators of :func:`make` alone."""
     match config:
         case Atari():
             from raylab.rl.envs.atari import AtariBackend

@@ -86,8 +86,9 @@ class AtariBackend:
             self._start_frames[row].append(int(frames[row]))
         return _images(observations)
 
-    def step(self, actions: np.ndarray) -> BackendStep:
+    def step(self, actions: np.ndarray, rows: np.ndarray) -> BackendStep:
         """Hold one action for ``frame_skip`` frames in every game."""
+        del rows  # the emulator steps all of its games
         observations, rewards, game_over, _, info = self._games.step(actions)
         life_lost = self._nobody
         if self._life_loss_terminates:

@@ -47,8 +47,12 @@ class Backend(Protocol):
         """
         ...
 
-    def step(self, actions: np.ndarray) -> BackendStep:
-        """Take one action in every row; arrays are valid until the next call."""
+    def step(self, actions: np.ndarray, rows: np.ndarray) -> BackendStep:
+        """Take one action in ``rows`` (bool [N]); arrays are valid until the next call.
+
+        Only a replay leaves rows out. They are reset before they are used, so a simulator that
+        can step nothing but all of them may do so; one that is free must leave them alone.
+        """
         ...
 
     def render(self, row: int, actions: np.ndarray) -> np.ndarray | None:

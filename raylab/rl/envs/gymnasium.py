@@ -57,17 +57,16 @@ class GymnasiumBackend:
             raise self._raised("reset", row, error) from error
         return self._observations
 
-    def step(self, actions: np.ndarray) -> BackendStep:
-        """Take one action in every environment."""
-        rewards = np.empty(self.num_envs, np.float32)
-        terminated = np.empty(self.num_envs, bool)
-        truncated = np.empty(self.num_envs, bool)
+    def step(self, actions: np.ndarray, rows: np.ndarray) -> BackendStep:
+        """Take one action in every environment of ``rows``."""
+        rewards = np.zeros(self.num_envs, np.float32)
+        terminated = np.zeros(self.num_envs, bool)
+        truncated = np.zeros(self.num_envs, bool)
         row = 0
         try:
-            for row, env in enumerate(self._envs):
-                observation, rewards[row], terminated[row], truncated[row], _ = env.step(
-                    self._decode(actions[row])
-                )
+            for row in np.flatnonzero(rows).tolist():
+                env, action = self._envs[row], self._decode(actions[row])
+                observation, rewards[row], terminated[row], truncated[row], _ = env.step(action)
                 self._observations[row] = self._encode(observation)
         except Exception as error:
             raise self._raised("step", row, error) from error

@@ -51,7 +51,7 @@ class MinAtarBackend:
 
     def reset(self, rows: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         """Start a new game in ``rows``; only a seeded one forgets the last action."""
-        for row in np.flatnonzero(rows):
+        for row in np.flatnonzero(rows).tolist():
             if seeds[row] >= 0:
                 # The game draws from the legacy generator; its stream is part of the game.
                 self._games[row].random = np.random.RandomState(seeds[row])
@@ -60,11 +60,12 @@ class MinAtarBackend:
             self._observations[row] = self._games[row].state()
         return self._observations
 
-    def step(self, actions: np.ndarray) -> BackendStep:
-        """Take one action in every game; each sticks with the given probability."""
-        rewards = np.empty(self.num_envs, np.float32)
-        game_over = np.empty(self.num_envs, bool)
-        for row, game in enumerate(self._games):
+    def step(self, actions: np.ndarray, rows: np.ndarray) -> BackendStep:
+        """Take one action in every game of ``rows``; each sticks with the given probability."""
+        rewards = np.zeros(self.num_envs, np.float32)
+        game_over = np.zeros(self.num_envs, bool)
+        for row in np.flatnonzero(rows).tolist():
+            game = self._games[row]
             action = self._actions[actions[row]]
             if game.random.rand() < self._sticky_actions:
                 action = self._last_actions[row]

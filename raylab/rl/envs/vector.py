@@ -74,6 +74,7 @@ class VectorEnv:
         )
         self._action_end = _action_end(space)  # exclusive, None for continuous actions
         self._log = ActionLog(backend.num_envs, self._action_shape[1:], _logged_dtype(space))
+        self._everyone = np.ones(backend.num_envs, bool)
         self._seedings = np.full(backend.num_envs, -1, np.int64)  # -1: never reset
         self._returns = np.zeros(backend.num_envs)
         self._lengths = np.zeros(backend.num_envs, np.int64)
@@ -120,12 +121,9 @@ class VectorEnv:
             The first observations [N, *obs], valid until the next step; images may be a view
             that is not contiguous.
         """
-        everyone = np.ones(self.num_envs, bool)
         self._seedings += 1
-        self._observations = self._backend.reset(everyone, self._row_seeds(everyone))
-        self._log.restart(everyone)
-        self._returns[:] = 0.0
-        self._lengths[:] = 0
+        self._seed_rows(self._everyone)
+        self._log.restart(self._everyone)
         return self._observations
 
     def step(self, actions: np.ndarray) -> Step:
@@ -139,7 +137,7 @@ class VectorEnv:
         """
         actions = self._checked(actions)
         self._log.append(actions)
-        return self._advance(actions, may_reseed=True)
+        return self._advance(actions, self._everyone, may_reseed=True)
 
     def state(self) -> dict[str, np.ndarray]:
         """What :meth:`restore` needs, as flat arrays without Python objects."""
@@ -160,6 +158,8 @@ class VectorEnv:
         The future is bitwise that of the saved environments if they are a function of seed and
         actions; :attr:`diverged_rows` says which rows are not.
 
+        Takes as long as playing the steps of the row that was seeded longest ago.
+
         Returns:
             The current observations [N, *obs], valid until the next step.
 
@@ -168,20 +168,13 @@ class VectorEnv:
         """
         actions, steps = state["actions"], state["steps_since_seeding"]
         self._check_fits(state)
-        seedings = state["seedings"].copy()
-        self._seedings = seedings
-        everyone = np.ones(self.num_envs, bool)
-        self._observations = self._backend.reset(everyone, self._row_seeds(everyone))
-        self._returns[:] = 0.0
-        self._lengths[:] = 0
-        for t in range(len(actions) + 1):
-            begins = steps == len(actions) - t
-            if t > 0 and begins.any():
-                self._observations = self._backend.reset(begins, self._row_seeds(begins))
-                self._returns[begins] = 0.0
-                self._lengths[begins] = 0
-            if t < len(actions):
-                self._advance(actions[t].astype(self._action_dtype), may_reseed=False)
+        self._seedings = state["seedings"].copy()
+        self._seed_rows(self._everyone)
+        for t, action in enumerate(actions.astype(self._action_dtype)):
+            if t > 0:
+                self._seed_rows(steps == len(actions) - t)
+            self._advance(action, steps >= len(actions) - t, may_reseed=False)
+        self._seed_rows(steps == 0)
         self._log.load(actions, steps)
         same = (
             (self._checksums() == state["observation_checksums"])
@@ -202,10 +195,10 @@ class VectorEnv:
             self._closed = True
             self._backend.close()
 
-    def _advance(self, actions: np.ndarray, *, may_reseed: bool) -> Step:
-        result = self._backend.step(actions)
+    def _advance(self, actions: np.ndarray, running: np.ndarray, *, may_reseed: bool) -> Step:
+        result = self._backend.step(actions, running)
         self._returns += result.rewards
-        self._lengths += 1
+        self._lengths += running
         cut_off = result.truncated
         if self._backend.max_episode_steps is not None:
             cut_off = cut_off | (self._lengths >= self._backend.max_episode_steps)
@@ -238,6 +231,13 @@ class VectorEnv:
         self._log.restart(due)
         self._returns[over] = 0.0
         self._lengths[over] = 0
+
+    def _seed_rows(self, rows: np.ndarray) -> None:
+        """Begin new games in ``rows`` from the seeds of their current seeding."""
+        if rows.any():
+            self._observations = self._backend.reset(rows, self._row_seeds(rows))
+            self._returns[rows] = 0.0
+            self._lengths[rows] = 0
 
     def _episode(self, row: int) -> Episode:
         steps = int(self._lengths[row])

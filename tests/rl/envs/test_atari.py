@@ -112,7 +112,7 @@ def test_lost_lives_are_those_that_the_emulator_reports():
     losses = 0
 
     for actions in np.random.default_rng(0).integers(4, size=(600, 2)):
-        step = backend.step(actions)
+        step = backend.step(actions, everyone)
         _, rewards, terminated, _, _ = oracle.step(actions)
 
         np.testing.assert_array_equal(step.game_over | step.life_lost, terminated)
@@ -259,7 +259,7 @@ def test_a_reset_of_some_rows_leaves_the_others_alone():
     everyone = np.ones(2, bool)
     backend.reset(everyone, np.array([1, 2]))
     for actions in np.random.default_rng(0).integers(18, size=(20, 2)):
-        before = backend.step(actions).observations
+        before = backend.step(actions, everyone).observations
 
     after = backend.reset(np.array([False, True]), np.array([-1, 9]))
 
@@ -268,7 +268,8 @@ def test_a_reset_of_some_rows_leaves_the_others_alone():
     np.testing.assert_array_equal(after[1], start[1])
     for actions in np.random.default_rng(1).integers(18, size=(50, 2)):
         np.testing.assert_array_equal(
-            backend.step(actions).observations[1], fresh.step(actions).observations[1]
+            backend.step(actions, everyone).observations[1],
+            fresh.step(actions, everyone).observations[1],
         )
     backend.close()
     fresh.close()

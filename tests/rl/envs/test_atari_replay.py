@@ -43,12 +43,13 @@ def test_pictures_are_the_frames_of_the_row(config):
         img_width=160,
     )
     seeds = np.array([5, 6])
-    games.reset(np.ones(2, bool), seeds)
+    everyone = np.ones(2, bool)
+    games.reset(everyone, seeds)
     screens, _ = oracle.reset(seed=seeds)
     taken, played, lengths = [], 0, np.zeros(2, int)
 
     for actions in np.random.default_rng(0).integers(games.action_space.n, size=(400, 2)):
-        step = games.step(actions)
+        step = games.step(actions, everyone)
         screens, *_ = oracle.step(actions)
         taken.append(actions[1])
         lengths += 1

@@ -25,7 +25,7 @@ def test_games_are_those_of_the_package(game):
 
     for action in np.random.default_rng(0).integers(6, size=3000):
         np.testing.assert_array_equal(observations[0], oracle.state())
-        step = backend.step(np.array([action]))
+        step = backend.step(np.array([action]), everyone)
         reward, over = oracle.act(action)
         assert (step.rewards[0], step.game_over[0]) == (reward, over)
         observations = step.observations

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from raylab.rl.envs import Atari, Gymnasium, MinAtar, VectorEnv
-from raylab.rl.envs import _make_backend as make_backend
+from raylab.rl.envs import Atari, Gymnasium, MinAtar, VectorEnv, make_backend
 
 
 class Levers(gymnasium.Env):
@@ -74,6 +73,42 @@ def test_a_restored_environment_has_the_same_future(config, rows, steps, reseed_
         assert one.episodes == two.episodes
     saved.close()
     restored.close()
+
+
+class Picky(gymnasium.Env):
+    """Raises unless the action is the one that it showed, as games with illegal moves do."""
+
+    observation_space = gymnasium.spaces.Box(0, 3, (1,))
+    action_space = gymnasium.spaces.Discrete(4)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self._show(), {}
+
+    def step(self, action):
+        if action != self.wanted:
+            raise ValueError("illegal")
+        return self._show(), 1.0, bool(self.np_random.random() < 0.1), False, {}
+
+    def _show(self):
+        self.wanted = self.np_random.integers(4)
+        return np.array([self.wanted], np.float32)
+
+
+def test_a_replay_takes_no_action_before_its_time():
+    """A row that was seeded late must not be stepped with actions of its earlier games."""
+    gymnasium.register("raylab-tests/Picky-v0", Picky)
+    config = Gymnasium(id="raylab-tests/Picky-v0")
+    saved, restored = (
+        VectorEnv(make_backend(config, 4, 1), 1, reseed_after_steps=20) for _ in range(2)
+    )
+    observations = saved.reset()
+    for _ in range(200):
+        observations = saved.step(observations[:, 0]).observations
+
+    np.testing.assert_array_equal(restored.restore(saved.state()), observations)
+
+    assert len(set(saved.state()["steps_since_seeding"].tolist())) > 1
 
 
 def sample(env, steps):
