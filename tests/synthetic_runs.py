@@ -47,11 +47,19 @@ def write_run(
     write_json(folder / "config.json", config)
     write_json(
         folder / "environment.json",
-        {"raylab": "0.1.0", "torch": "2.13.0", "commit": "0" * 40, "cpu": "Synthetic CPU"},
+        {"versions": {"torch": "2.13.0"}, "commit": "0" * 40, "cpu": "Synthetic CPU", "env": env},
     )
     write_json(
         folder / "status.json",
-        {"state": state, "attempt": attempt, "cause": "agent_steps reached"},
+        {
+            "run": f"{folder.parent.name}/{folder.name}",
+            "state": state,
+            "attempt": attempt,
+            "cause": "trained 60,000 agent steps",
+            "agent_steps": (first_update + updates - 1) * 1000,
+            "episode_return": level,
+            "updated_at": 1_700_000_000.0,
+        },
     )
     for start in range(first_update, first_update + updates, part_updates):
         numbers = np.arange(start, min(start + part_updates, first_update + updates))
@@ -69,7 +77,6 @@ def write_run(
                 {
                     "agent_steps": steps,
                     "policy": policy,
-                    "greedy": policy == "greedy",
                     "episodes": 20,
                     "returns": returns.tolist(),
                     "mean": float(returns.mean()),

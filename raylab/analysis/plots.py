@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -29,7 +31,7 @@ from raylab.analysis.summary import ExperimentSummary
 # Okabe and Ito's palette: told apart with the common colour deficiencies, and in print.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6B6B6B")
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,
@@ -197,10 +199,9 @@ def _draw_evaluations(axes: Axes, experiment: ExperimentSummary, axis: str, colo
 def _count_axis(axes: Axes, axis: str, largest: float) -> None:
     """Label an x axis of counts, or of seconds in the unit that suits the longest run."""
     unit, divisor = _time_unit(largest) if axis == "wall_time_s" else ("", 1.0)
-    ticks = (
-        MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]).tick_values(0, max(largest, 1) / divisor) * divisor
-    )
-    axes.set_xticks([tick for tick in ticks if tick >= 0])
+    locator = MaxNLocator(6, steps=[1, 2, 2.5, 5, 10])
+    ticks = np.asarray(locator.tick_values(0, max(largest, 1) / divisor)) * divisor
+    axes.set_xticks(ticks[ticks >= 0])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value / divisor)))
     axes.set_xlabel(f"{AXES[axis]} ({unit})" if unit else AXES[axis])
     axes.set_xlim(left=0, right=largest * 1.02 if largest > 0 else 1)

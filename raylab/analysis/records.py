@@ -8,22 +8,20 @@ lacks without it, and what to do.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import raylab.frame as pd
-from raylab.errors import CorruptDataError, RunError, RunNotFoundError
+from raylab.errors import CorruptDataError
 from raylab.experiment import tables
+from raylab.experiment.run import Run
 
 Json = dict[str, Any]
 
 METRICS_COLUMNS = ("attempt", "update", "agent_steps", "frames", "wall_time_s")
 EPISODES_COLUMNS = ("attempt", "update", "agent_steps", "episode_return", "length_steps")
-
-_RUN_ENTRIES = ("config.json", "status.json", "environment.json", "metrics")
 
 
 @dataclass(frozen=True)
@@ -33,45 +31,19 @@ class RunRecord:
     path: Path
     experiment_id: str  # name of the experiment's folder
     seed: str  # name of the run's folder
+    state: str  # queued, running, interrupted, failed, finished or unknown
     config: Json
     environment: Json
     status: Json
     metrics: pd.DataFrame  # one row an update, attempts resolved, sorted by update
     episodes: pd.DataFrame  # one row an episode, attempts resolved, sorted by update
-    evaluations: tuple[Json, ...]  # sorted by agent steps; each with "file", its name
+    evaluations: tuple[Json, ...]  # by agent steps, then date; each with "file", its name
     videos: tuple[Path, ...]
     problems: tuple[str, ...]
 
-    @property
-    def state(self) -> str:
-        """State of the run as it last wrote it: queued, running, interrupted, failed, finished."""
-        return str(self.status.get("state", "unknown"))
-
-
-def find_runs(paths: Iterable[Path]) -> list[Path]:
-    """Return the run folders under the given run, experiment or runs folders, without repeats.
-
-    Raises:
-        RunNotFoundError: a path does not exist, or no run is in it.
-    """
-    found: dict[Path, Path] = {}
-    for path in paths:
-        for run in _runs_below(path):
-            found.setdefault(run.resolve(), run)
-    return list(found.values())
-
-
-def is_run(path: Path) -> bool:
-    """Whether the folder looks like a run, be it only partly written."""
-    return path.is_dir() and any((path / entry).exists() for entry in _RUN_ENTRIES)
-
 
 def load_run(path: Path) -> RunRecord:
-    """Read one run folder; what cannot be read is left empty and named in ``problems``.
-
-    Raises:
-        RunError: the folder cannot be listed.
-    """
+    """Read one run folder; what cannot be read is left empty and named in ``problems``."""
     problems: list[str] = []
     config = _read_json(path / "config.json", problems, lacks="the configuration and protocol")
     environment = _read_json(path / "environment.json", problems, lacks="versions and hardware")
@@ -88,18 +60,21 @@ def load_run(path: Path) -> RunRecord:
     for file in _files(path / "evaluations", "*.json"):
         evaluation = _read_json(file, problems, lacks="that evaluation")
         if evaluation:
-            evaluations.append({"agent_steps": 0, **evaluation, "file": file.name})
+            steps, _, policy = file.stem.partition("-")  # as the recorder names its files
+            named = {"agent_steps": int(steps) if steps.isdecimal() else 0, "policy": policy}
+            evaluations.append({**named, **evaluation, "file": file.name})
     resolved = path.resolve()
     return RunRecord(
         path=path,
         experiment_id=resolved.parent.name,
         seed=resolved.name,
+        state=_state(path),
         config=config,
         environment=environment,
         status=status,
         metrics=metrics,
         episodes=episodes,
-        evaluations=tuple(sorted(evaluations, key=lambda record: int(record["agent_steps"]))),
+        evaluations=tuple(sorted(evaluations, key=_age)),
         videos=tuple(_files(path / "videos", "*.mp4")),
         problems=tuple(problems),
     )
@@ -125,37 +100,16 @@ def resolve_attempts(
     )
 
 
-def _runs_below(path: Path) -> list[Path]:
-    if not path.is_dir():
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = get_close_matches(path.name, siblings, n=1)
-        hint = f" Did you mean {path.parent / near[0]}?" if near else ""
-        raise RunNotFoundError(f"{path} is not a folder.{hint} `raylab runs` lists the runs.")
-    if is_run(path):
-        return [path]
-    children = _folders(path)
-    runs = [child for child in children if is_run(child)]
-    runs += [
-        run for child in children if child not in runs for run in _folders(child) if is_run(run)
-    ]
-    if not runs:
-        raise RunNotFoundError(
-            f"no run in {path}: a run holds config.json and metrics/. "
-            f"Give runs/<experiment>/<seed> or runs/<experiment>; `raylab runs` lists them."
-        )
-    return runs
+def _age(evaluation: Json) -> tuple[int, str]:
+    return int(evaluation["agent_steps"]), str(evaluation.get("date", ""))
 
 
-def _folders(path: Path) -> list[Path]:
+def _state(path: Path) -> str:
+    """State of a run; one that says that it runs, and whose process is gone, is interrupted."""
     try:
-        return sorted((entry for entry in path.iterdir() if entry.is_dir()), key=_natural)
-    except OSError as error:
-        raise RunError(f"cannot list {path}: {error.strerror}; check its permissions.") from error
-
-
-def _natural(path: Path) -> tuple[int, str]:
-    """Order seeds as numbers: 2 before 10."""
-    return (int(path.name) if path.name.isdecimal() else 0, path.name)
+        return Run(path).state
+    except (CorruptDataError, KeyError, TypeError):  # named as a problem of status.json
+        return "unknown"
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

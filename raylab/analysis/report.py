@@ -9,9 +9,10 @@ from pathlib import Path
 
 import raylab
 from raylab.analysis.curves import AXES
+from raylab.analysis.folders import find_runs
 from raylab.analysis.page import Page, render
 from raylab.analysis.plots import Plot, diagnostics_plot, learning_curve, throughput_plot
-from raylab.analysis.records import find_runs, load_run
+from raylab.analysis.records import load_run
 from raylab.analysis.summary import ExperimentSummary, summarise
 from raylab.errors import RunError
 

@@ -92,7 +92,7 @@ def describe_environment(environment: Json) -> str:
     """Name an environment by its record: ``Atari pong``, ``CartPole-v1``."""
     if "id" in environment:
         return str(environment["id"])
-    backend = str(environment.get("backend", ""))
+    backend = str(environment.get("backend", environment.get("kind", "")))
     game = str(environment.get("game", "unknown environment"))
     return f"{_BACKENDS.get(backend, backend)} {game}".strip()
 
@@ -190,31 +190,29 @@ def _speed(run: RunRecord) -> float:
 
 def _evaluation(record: Json) -> Evaluation:
     returns = [float(value) for value in record.get("returns", [])]
-    policy = "greedy" if record.get("greedy") else "sampled"
     return Evaluation(
         agent_steps=int(record["agent_steps"]),
         mean=float(record["mean"]) if "mean" in record else float(pd.Series(returns).mean()),
         std=float(record.get("std", nan)),
         episodes=int(record.get("episodes", len(returns))),
-        policy="random" if record.get("policy") == "random" else policy,
+        policy=str(record["policy"]),
         protocol=describe_protocol(record.get("environment", {})),
         file=str(record["file"]),
     )
 
 
 def _environment_of(runs: Sequence[RunRecord]) -> Json:
+    """Return the resolved protocol that a run recorded, else the configuration's."""
     for run in runs:
-        record = run.config.get("env")
-        if isinstance(record, dict) and record:
-            return record
+        for source in (run.environment, run.config):
+            if isinstance(record := source.get("env"), dict) and record:
+                return record
     return {}
 
 
 def _algorithm_of(config: Json) -> str:
     algorithm = config.get("algorithm")
-    if isinstance(algorithm, dict):
-        return str(algorithm.get("kind") or algorithm.get("type") or "PPO")
-    return "unknown"
+    return str(algorithm.get("kind", "unknown")) if isinstance(algorithm, dict) else "unknown"
 
 
 def _estimate(scores: Sequence[float]) -> Estimate | None:

@@ -29,32 +29,29 @@ def run(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
 
-    from rich.console import Console
-    from rich.table import Table
-
     from raylab.analysis.report import make_report
     from raylab.analysis.tables import experiment_rows
+    from raylab.cli.terminal import console, plain_table, say
 
-    console = Console(highlight=False)
-    with console.status("reading runs and drawing"):
+    out = console()
+    with out.status("reading runs and drawing"):
         report = make_report(options.runs, options.out)
     for start in range(0, len(report.experiments), _PER_TABLE):
         group = report.experiments[start : start + _PER_TABLE]
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+        table = plain_table()
         table.add_column("experiment", style="dim")
         for experiment in group:
             table.add_column(experiment.experiment_id, overflow="fold")
         rows = [experiment_rows(experiment) for experiment in group]
         for name in rows[0]:
             table.add_row(name, *(row[name] for row in rows))
-        console.print(table, "")
+        out.print(table, "")
     for problem in report.problems:
-        console.print("warning ", style="yellow", end="")
-        console.print(problem, soft_wrap=True, markup=False)
+        say(out, f"warning  {problem}", style="yellow")
     for plot in report.plots:
-        console.print(f"plot    {plot}", soft_wrap=True, markup=False)
+        say(out, f"plot     {plot}")
     for experiment in report.experiments:
         if experiment.newest_video:
-            console.print(f"video   {experiment.newest_video}", soft_wrap=True, markup=False)
-    console.print(f"report  {report.page}", soft_wrap=True, markup=False)
+            say(out, f"video    {experiment.newest_video}")
+    say(out, f"report   {report.page}")
     return 0

@@ -49,6 +49,7 @@ def make_run(
         path=Path("runs/x-0") / seed,
         experiment_id="x-0",
         seed=seed,
+        state="finished",
         config={},
         environment={},
         status={},

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 import raylab.frame as pd
-from raylab.analysis.records import find_runs, load_run, resolve_attempts
+from raylab.analysis.folders import find_runs
+from raylab.analysis.records import load_run, resolve_attempts
 from raylab.errors import RunNotFoundError
 from tests.synthetic_runs import write_run
 

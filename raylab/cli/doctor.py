@@ -1,0 +1,197 @@
+"""``raylab doctor``: what this machine offers, what raylab would choose, and what is wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from raylab.cli.parser import VerbParser
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at, what was seen, and whether it needs attention."""
+
+    name: str
+    seen: str
+    advice: str = ""  # what to know or do; empty when all is well
+    is_fault: bool = False  # training cannot work, or not as configured
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Examine the machine; the exit code is 1 when training cannot work."""
+    parser = VerbParser("doctor", ("raylab doctor", "raylab doctor --runs-dir /data/runs"))
+    parser.add_argument(
+        "--runs-dir", type=Path, default=Path("runs"), help="folder of the runs (default: runs)"
+    )
+    options = parser.parse_args(arguments)
+
+    from raylab.cli.terminal import console, plain_table, say
+
+    out = console()
+    with out.status("looking at the machine"):
+        groups = {
+            "machine": list(machine_findings()),
+            "arithmetic": list(torch_findings()),
+            "ray": list(ray_findings()),
+            "store": list(store_findings(options.runs_dir)),
+            "versions": list(version_findings()),
+            "raylab would choose": list(choice_findings()),
+        }
+    for title, findings in groups.items():
+        say(out, title, style="bold")
+        table = plain_table()
+        table.show_header = False
+        table.add_column(style="dim", no_wrap=True, width=18)
+        table.add_column(overflow="fold")
+        for finding in findings:
+            table.add_row(f"  {finding.name}", finding.seen)
+            if finding.advice:
+                table.add_row("", finding.advice, style="yellow")
+        out.print(table)
+    faults = [finding.name for group in groups.values() for finding in group if finding.is_fault]
+    if faults:
+        say(out, f"\nTo be mended: {', '.join(faults)}.", style="red")
+        return 1
+    say(out, "\nRaylab can train here.", style="green")
+    return 0
+
+
+def machine_findings() -> Iterator[Finding]:
+    """Processor, cores, load and memory."""
+    from raylab.runtime import machine
+
+    cores = machine.cores()
+    yield Finding("processor", machine.cpu_model())
+    foreign = cores.free < cores.usable
+    yield Finding(
+        "cores",
+        str(cores),
+        "Others use this machine: training will be slower than it could be." if foreign else "",
+    )
+    yield Finding("load", ", ".join(f"{load:.2f}" for load in os.getloadavg()) + " (1, 5, 15 min)")
+    total, available = machine.memory_bytes(), _available_bytes()
+    yield Finding(
+        "memory",
+        f"{_gib(total)} in all, {_gib(min(total, available))} available",
+        "Less than 2 GiB are available: a run with image observations may be killed."
+        if available < 2 << 30
+        else "",
+    )
+    shm = shutil.disk_usage("/dev/shm").free if Path("/dev/shm").is_dir() else 0  # noqa: S108 - its size is looked at
+    yield Finding(
+        "shared memory",
+        _gib(shm) + " free",
+        "Ray's object store wants 256 MiB; in a container, start it with --shm-size=1g."
+        if shm < 256 << 20
+        else "",
+    )
+
+
+def torch_findings() -> Iterator[Finding]:
+    """Bfloat16, accelerators and threads, as torch sees them."""
+    import torch
+
+    from raylab.rl.policy import has_fast_bfloat16
+
+    fast = has_fast_bfloat16(torch.device("cpu"))
+    yield Finding("bfloat16", "in hardware" if fast else "not in hardware; float32 is used")
+    yield Finding("instructions", torch.backends.cpu.get_cpu_capability())
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    yield Finding("GPU", ", ".join(gpus) or "none")
+    yield Finding("torch threads", f"{torch.get_num_threads()} by default; raylab sets its own")
+
+
+def ray_findings() -> Iterator[Finding]:
+    """Where a run would go: an address, a cluster on this machine, or a new local one."""
+    from raylab.errors import ClusterError
+    from raylab.runtime import connect, disconnect
+    from raylab.runtime.cluster import _cluster_of_this_machine as cluster_of_this_machine
+
+    address = os.environ.get("RAY_ADDRESS") or cluster_of_this_machine()
+    yield Finding("RAY_ADDRESS", os.environ.get("RAY_ADDRESS") or "not set")
+    if address is None or address == "local":
+        yield Finding("cluster", "none is running; a run starts one on this machine")
+        return
+    try:
+        cluster = connect(address)
+    except ClusterError as error:
+        yield Finding("cluster", f"{address} does not answer", str(error), is_fault=True)
+        return
+    yield Finding("cluster", f"{cluster.address} with {cluster.cpus:g} cores answers")
+    disconnect()
+
+
+def store_findings(runs_dir: Path) -> Iterator[Finding]:
+    """Whether runs can be written, and how much room there is."""
+    from raylab.errors import RunError
+    from raylab.experiment.files import make_folder
+
+    existing = next(path for path in (runs_dir, *runs_dir.absolute().parents) if path.exists())
+    try:
+        make_folder(existing)
+        yield Finding("runs", f"{runs_dir} can be written")
+    except RunError as error:
+        yield Finding("runs", f"{runs_dir} cannot be written", str(error), is_fault=True)
+    free = shutil.disk_usage(existing).free
+    yield Finding(
+        "disk",
+        f"{_gib(free)} free",
+        "Less than 1 GiB is free: checkpoints may fail." if free < 1 << 30 else "",
+    )
+    yield Finding("video", _ffmpeg())
+
+
+def version_findings() -> Iterator[Finding]:
+    """Versions that decide results, and pairs that are known not to work."""
+    from raylab.runtime import machine
+
+    versions = machine.versions()
+    for name, version in versions.items():
+        advice = ""
+        if name == "pandas" and not version.startswith(("3.0", "3.1")):
+            advice = "raylab.frame works with pandas 3.0 and 3.1: pip install 'pandas>=3.0,<3.2'"
+        yield Finding(name, version, advice, is_fault=bool(advice))
+
+
+def _available_bytes() -> int:
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    fields = dict(line.split(":", 1) for line in text.splitlines())
+    return int(fields["MemAvailable"].split()[0]) << 10
+
+
+def _ffmpeg() -> str:
+    import imageio_ffmpeg
+
+    try:
+        return f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}"
+    except RuntimeError as error:
+        return f"no ffmpeg ({error})"
+
+
+def _gib(size: int) -> str:
+    return f"{size / (1 << 30):.1f} GiB"
+
+
+def choice_findings() -> Iterator[Finding]:
+    """What ``auto`` stands for on this machine, now."""
+    import torch
+
+    from raylab.rl.policy import choose_device, has_fast_bfloat16
+    from raylab.runtime import machine
+
+    cores = machine.cores()
+    device = choose_device("auto")
+    fast = has_fast_bfloat16(torch.device(device))
+    yield Finding("placement", "inline: environments, policy and learner in one actor")
+    yield Finding("threads", f"{cores.free} for one seed, shared by several")
+    yield Finding("device", str(device))
+    yield Finding(
+        "precision", "bfloat16 for large images, else float32" if fast else "float32 everywhere"
+    )
