@@ -1,0 +1,61 @@
+"""The command line of an experiment file: every field is an option, by tyro."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.text import Text
+
+from raylab.errors import ConfigError, RaylabError
+from raylab.experiment.experiment import Experiment
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Command:
+    """What an experiment file's command line says."""
+
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    new: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Train from the beginning in a new folder, whatever is there."""
+
+
+def parse(default: Experiment, argv: Sequence[str] | None = None) -> tuple[Experiment, bool]:
+    """Return the experiment with the command line's overrides, and whether to begin anew.
+
+    Ends the process, with a message that names the option and the near match, on an unknown
+    option or a value of the wrong type.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+    command = tyro.cli(
+        _Command,
+        args=argv,
+        default=_Command(experiment=default),
+        description=f"Train {default.name}. Ctrl-C saves and stops; the same command goes on.",
+        config=(tyro.conf.AvoidSubcommands, tyro.conf.OmitArgPrefixes[bool])[:1],
+    )
+    return command.experiment, command.new
+
+
+def run(default: Experiment, argv: Sequence[str] | None = None) -> None:
+    """Parse, train, and end the process with 2 on a mistake, 1 on a failure, 130 on Ctrl-C."""
+    errors = Console(stderr=True, highlight=False)
+    try:
+        experiment, new = parse(default, argv)
+        from raylab.experiment.runner import train
+
+        runs = train(experiment, new=new)
+    except RaylabError as error:
+        errors.print(Text(f"error: {error}"), soft_wrap=True)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+    except KeyboardInterrupt:
+        errors.print("left at once; `raylab resume` goes on from the last checkpoint")
+        sys.exit(130)
+    if any(run.state == "interrupted" for run in runs):
+        sys.exit(130)

@@ -1,0 +1,132 @@
+"""An experiment as a typed, frozen value: what to train, until when, where, and how to save it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from raylab.errors import ConfigError
+from raylab.experiment import codec, files
+from raylab.rl.algorithms.ppo import PPO
+from raylab.rl.envs import EnvConfig
+from raylab.rl.schedule import Checkpointing, Evaluating, Until
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where the work runs; the same experiment elsewhere is still the same experiment."""
+
+    kind: Literal["auto", "inline"] = "auto"
+    """inline: environments, policy and learner share one actor. auto chooses it."""
+    threads: int | None = None
+    """Cores for a seed; None looks at what is free, and freezes it into the run."""
+    device: str = "auto"
+    """A torch device; auto takes the CPU unless the trainer is given a GPU."""
+    address: str | None = None
+    """Ray cluster, host:port; None looks for one, local always starts one on this machine."""
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"placement.threads={self.threads} must be at least 1.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What to train, until when, with which seeds; run it with :meth:`main` or ``train``.
+
+    Raises:
+        ConfigError: a field has a wrong value.
+    """
+
+    name: str
+    """Of the experiment; its runs lie in <runs_dir>/<name>-<hash of the configuration>."""
+    env: EnvConfig
+    """The environment and its protocol."""
+    algorithm: PPO = field(default_factory=PPO)
+    """The algorithm and its settings."""
+    until: Until = field(default_factory=Until)
+    """The stopping rule; a run that is there can be extended."""
+    seeds: tuple[int, ...] = (1,)
+    """One run each, side by side as the cores allow."""
+    placement: Placement = field(default_factory=Placement)
+    """Where the work runs."""
+    checkpointing: Checkpointing = field(default_factory=Checkpointing)
+    """When the state is saved."""
+    evaluation: Evaluating = field(default_factory=Evaluating)
+    """When and how the policy is scored."""
+    runs_dir: str = "runs"
+    """Folder of all runs."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
+            raise ConfigError(
+                f"name={self.name!r} becomes a folder: use letters, digits, '_', '-' and '.'."
+            )
+        if not self.seeds:
+            raise ConfigError("seeds=() trains nothing; give at least one, like 1.")
+        if len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
+            raise ConfigError(f"seeds={self.seeds} must be different numbers from 0 on.")
+
+    @property
+    def experiment_id(self) -> str:
+        """Name and hash of what decides the results: environment and algorithm.
+
+        Placement, folder, stopping rule, seeds, checkpoints and evaluation are not part of it.
+        """
+        decisive = {"env": codec.to_json(self.env), "algorithm": codec.to_json(self.algorithm)}
+        text = json.dumps(decisive, sort_keys=True)
+        return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the experiment's runs lie, one folder a seed."""
+        return Path(self.runs_dir) / self.experiment_id
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the configuration as :meth:`from_json` reads it."""
+        content: dict[str, Any] = codec.to_json(self)
+        return content
+
+    @staticmethod
+    def from_json(content: Any) -> Experiment:
+        """Build an experiment from parsed JSON.
+
+        Raises:
+            ConfigError: names the field, the value and the near match.
+        """
+        return codec.from_json(Experiment, content)
+
+    def main(self, argv: Sequence[str] | None = None) -> None:
+        """Train, with every field open to the command line; ends the process on a mistake.
+
+        Args:
+            argv: arguments; the default is the command line's.
+        """
+        from raylab.experiment.command import run
+
+        run(self, argv)
+
+
+def load_config(path: Path) -> Experiment:
+    """Read an experiment from a run's ``config.json``.
+
+    Its runs go where that run lies, also when the folder was moved since.
+
+    Raises:
+        ConfigError: names the field, the value and the near match.
+        CorruptDataError: the file cannot be read.
+    """
+    content = files.read_json(path, "give the config.json of a run or of an experiment.")
+    try:
+        experiment = Experiment.from_json(content)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    for folder in list(path.resolve().parents)[:2]:
+        if folder.name == experiment.experiment_id:
+            return replace(experiment, runs_dir=str(folder.parent))
+    return experiment

@@ -1,0 +1,365 @@
+"""Train an experiment: prepare its folders, start a supervisor a seed, and watch them.
+
+Nothing of the training happens in this process. On a cluster that outlives it, so do the runs:
+whoever starts the same experiment again is attached to them.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from raylab import runtime
+from raylab.errors import (
+    ActorError,
+    ConfigError,
+    RaylabError,
+    RoleDiedError,
+    RoleTimeoutError,
+    RunExistsError,
+)
+from raylab.experiment import files
+from raylab.experiment.experiment import Experiment, Placement
+from raylab.experiment.progress import Display
+from raylab.experiment.recorder import RunRecorder
+from raylab.experiment.run import Run, is_run, list_runs
+from raylab.rl.schedule import Progress, Until
+from raylab.rl.system import MAX_RESTARTS, Job, Supervisor
+from raylab.runtime import machine
+
+_POLL_S: Final = 0.25
+_ANSWER_S: Final = 30.0
+_MOST_THREADS: Final = 16  # beyond it the networks that raylab trains get no faster
+
+
+def train(
+    experiment: Experiment, *, new: bool = False, display: Display | None = None
+) -> list[Run]:
+    """Train every seed of an experiment and return their runs, in the order of the seeds.
+
+    A run that is there already is continued from its last checkpoint; one that is being trained
+    is watched; one that has reached its end is left alone. Ctrl-C (and SIGTERM) makes the runs
+    save an exact checkpoint and end; a second Ctrl-C leaves at once.
+
+    Args:
+        experiment: what to train.
+        new: train from the beginning, in a folder of its own, whatever is there.
+        display: where to show progress.
+
+    Raises:
+        RaylabError: a run failed, or cannot be started; says why and what to do.
+    """
+    folder = _new_folder(experiment.folder) if new else experiment.folder
+    return _train(experiment, folder.resolve(), display or Display())
+
+
+def resume(
+    path: str | Path,
+    *,
+    until: Until | None = None,
+    placement: Placement | None = None,
+    display: Display | None = None,
+) -> list[Run]:
+    """Continue the run in a folder, or all runs of an experiment's folder.
+
+    Args:
+        path: ``runs/<experiment id>/<seed>`` or ``runs/<experiment id>``.
+        until: a stopping rule that extends the run's.
+        placement: where to work now; another number of threads makes it "continued, not exact".
+        display: where to show progress.
+
+    Raises:
+        RunNotFoundError: there is no run.
+        RaylabError: as :func:`train`.
+    """
+    runs = [Run(Path(path))] if is_run(Path(path)) else list_runs(path)
+    if not runs:
+        runs = [Run.open(path)]
+    experiment = runs[0].experiment
+    experiment = replace(
+        experiment,
+        seeds=tuple(run.seed for run in runs),
+        until=until or experiment.until,
+        placement=placement or experiment.placement,
+    )
+    return _train(experiment, runs[0].path.resolve().parent, display or Display())
+
+
+@dataclass
+class _Watched:
+    """A run and its supervisor, as the driver sees them."""
+
+    run: Run
+    supervisor: runtime.Role
+    progress: Progress
+    silent_since: float | None = None
+
+
+def _train(experiment: Experiment, folder: Path, display: Display) -> list[Run]:
+    paths = {seed: folder / str(seed) for seed in experiment.seeds}
+    waiting = []
+    for seed, path in paths.items():
+        if is_run(path):
+            _check_extension(Run(path), experiment.until)
+            if _is_finished(Run(path), experiment.until):
+                status = Run(path).status
+                display.message(
+                    f"{path} is finished ({status['cause']}). Extend it with --until.agent-steps, "
+                    f"or train another with --new."
+                )
+                continue
+        waiting.append(seed)
+    if waiting:
+        files.make_folder(folder)
+        alive = [path for seed in waiting if is_run(path := paths[seed]) and Run(path).is_alive]
+        with _cluster(experiment.placement, alive, display) as cluster:
+            _train_in(cluster, replace(experiment, seeds=tuple(waiting)), folder, display)
+    return [Run(path) for path in paths.values()]
+
+
+def _train_in(
+    cluster: runtime.Cluster, experiment: Experiment, folder: Path, display: Display
+) -> None:
+    placement = _resolve(experiment, folder, cluster, display)
+    experiment = replace(experiment, placement=placement)
+    _write_config(folder / "config.json", experiment, add_seeds=True)
+    watched = [_start(experiment, seed, folder / str(seed), cluster) for seed in experiment.seeds]
+    for each in watched:
+        display.message(f"training {each.run.path}")
+    _watch(watched, display)
+    for each in watched:
+        progress = each.progress
+        display.message(f"{progress.run}: {progress.state}, {progress.cause}")
+        if progress.state == "interrupted":
+            display.message(f"  go on with: raylab resume {each.run.path}")
+    errors = [each.progress.error for each in watched if each.progress.error is not None]
+    if errors:
+        raise errors[0]
+
+
+def _start(experiment: Experiment, seed: int, path: Path, cluster: runtime.Cluster) -> _Watched:
+    """Start a run's supervisor, or find the one that is there: its name is the lock."""
+    files.make_folder(path)
+    name, role = str(path), f"supervisor of {path.parent.name}/{path.name}"
+    job = Job(
+        run=f"{path.parent.name}/{path.name}",
+        env=experiment.env,
+        algorithm=experiment.algorithm,
+        seed=seed,
+        until=experiment.until,
+        checkpointing=experiment.checkpointing,
+        evaluation=experiment.evaluation,
+        threads=experiment.placement.threads or 1,
+        device=experiment.placement.device,
+    )
+    recorder = partial(RunRecorder, path, cluster.address)
+    deadline = time.monotonic() + _ANSWER_S
+    while True:
+        supervisor = runtime.find(name, role)
+        if supervisor is None:
+            if is_run(path) and Run(path).is_alive:
+                raise _running_elsewhere(Run(path))
+            _write_config(path / "config.json", replace(experiment, seeds=(seed,)))
+            try:
+                supervisor = runtime.actor(
+                    Supervisor,
+                    job,
+                    recorder,
+                    role=role,
+                    name=name,
+                    detached=True,
+                    max_restarts=MAX_RESTARTS,
+                    concurrency=4,
+                    near=cluster.node,
+                )
+            except ActorError:
+                continue  # somebody else was faster
+        try:
+            progress = supervisor.call("progress", timeout_s=_ANSWER_S)
+        except RoleDiedError:
+            if time.monotonic() > deadline:
+                raise
+            continue  # it was about to leave
+        if not progress.ended or time.monotonic() > deadline:
+            return _Watched(Run(path), supervisor, progress)
+        supervisor.kill()  # it waits for somebody to ask how an earlier training ended
+
+
+def _watch(watched: Sequence[_Watched], display: Display) -> None:
+    """Show the runs until all have ended; stop them cleanly when the user asks for it."""
+    with _stop_signals() as stop, display:
+        told = False
+        while True:
+            for each in watched:
+                if not each.progress.ended:
+                    _refresh(each)
+            display.show([each.progress for each in watched])
+            if all(each.progress.ended for each in watched):
+                return
+            if stop.is_set() and not told:
+                told = True
+                display.message(
+                    "stopping: saving an exact checkpoint (Ctrl-C again leaves at once)"
+                )
+                for each in watched:
+                    if not each.progress.ended:
+                        each.supervisor.submit("stop", "stopped by the user")
+            stop.wait(_POLL_S) if not told else time.sleep(_POLL_S)
+
+
+def _refresh(each: _Watched) -> None:
+    """Ask a supervisor how its run is; while Ray starts it again there is no answer for a time."""
+    try:
+        progress: Progress = each.supervisor.call("progress", timeout_s=_ANSWER_S)
+    except (RoleDiedError, RoleTimeoutError) as error:
+        now = time.monotonic()
+        each.silent_since = each.silent_since or now
+        gone = runtime.find(str(each.run.path), "supervisor") is None
+        if gone or now - each.silent_since > 2 * _ANSWER_S:
+            each.progress = _last_words(each, error)
+        return
+    each.silent_since = None
+    each.progress = progress
+    if progress.ended:
+        each.supervisor.submit("release")
+
+
+def _last_words(each: _Watched, error: RaylabError) -> Progress:
+    """Tell from the run's status how a supervisor ended that is gone."""
+    state = each.run.state
+    cause = str(each.run.status.get("cause") or error)
+    failure = (
+        None
+        if state == "finished"
+        else ActorError(
+            f"the supervisor of {each.progress.run} is gone: {error}. Nothing up to the last "
+            f"checkpoint is lost: `raylab resume {each.run.path}`."
+        )
+    )
+    return replace(each.progress, state=state, cause=cause, ended=True, error=failure)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """Set an event on the first SIGINT or SIGTERM; the second SIGINT interrupts as usual."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before: dict[signal.Signals, Any] = {
+        number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _cluster(
+    placement: Placement, alive: Sequence[Path], display: Display
+) -> Iterator[runtime.Cluster]:
+    """Connect, to where a run is being trained already if there is one; disconnect at the end."""
+    address = placement.address
+    if alive and address is None and not runtime.is_connected():
+        run = Run(alive[0])
+        address = run.status["cluster"]
+        display.message(f"{run.path} is being trained on the cluster at {address}: attaching")
+    was_connected = runtime.is_connected()
+    cluster = runtime.connect(address)
+    try:
+        yield cluster
+    finally:
+        if not was_connected:
+            runtime.disconnect()
+
+
+def _resolve(
+    experiment: Experiment, folder: Path, cluster: runtime.Cluster, display: Display
+) -> Placement:
+    """Return the placement with its kind and threads decided: once, then a run keeps them."""
+    placement = replace(experiment.placement, kind="inline")
+    threads = placement.threads
+    if threads is None:
+        recorded = [
+            Run(folder / str(seed)).experiment.placement.threads
+            for seed in experiment.seeds
+            if is_run(folder / str(seed))
+        ]
+        threads = next((count for count in recorded if count is not None), None)
+    if threads is None:
+        cores = machine.cores()
+        free = (
+            min(cores.free, int(cluster.largest_node_cpus))
+            if cluster.is_new
+            else int(cluster.largest_node_cpus)
+        )
+        threads = max(1, min(free // len(experiment.seeds), _MOST_THREADS))
+        seen = str(cores) if cluster.is_new else f"{cluster.cpus:g} cores in the cluster"
+        display.message(f"placement: inline, {threads} thread(s) a seed ({seen})")
+    if threads > cluster.largest_node_cpus:
+        raise ConfigError(
+            f"placement.threads={threads} is more than the {cluster.largest_node_cpus:g} cores of "
+            f"any node in the cluster; give --placement.threads "
+            f"{max(1, int(cluster.largest_node_cpus))}. A run that is there then goes on, but not "
+            f"exactly as it would have."
+        )
+    return replace(placement, threads=threads)
+
+
+def _check_extension(run: Run, until: Until) -> None:
+    """Refuse a stopping rule that is tighter than the run's own; raises ConfigError."""
+    before = run.experiment.until
+    for name in ("agent_steps", "wall_time_s", "episode_return"):
+        old, new = getattr(before, name), getattr(until, name)
+        if new is not None and (old is None or new < old):
+            raise ConfigError(
+                f"until.{name}={new:,} would cut {run.path} short, which was started with {old}; "
+                f"a run can only be extended. Train another with --new."
+            )
+
+
+def _is_finished(run: Run, until: Until) -> bool:
+    return run.state == "finished" and run.experiment.until == until
+
+
+def _running_elsewhere(run: Run) -> RunExistsError:
+    status = run.status
+    process = status["process"]
+    return RunExistsError(
+        f"{run.path} is being trained by process {process['pid']} on {process['host']} (cluster "
+        f"{status['cluster']}, last sign of life {status['updated']}). Wait for it, stop it there "
+        f"with Ctrl-C, or train another with --new."
+    )
+
+
+def _new_folder(folder: Path) -> Path:
+    """Return ``<id>``, or the first of ``<id>-2``, ``<id>-3``, ... that is not there."""
+    number, candidate = 1, folder
+    while candidate.exists():
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return candidate
+
+
+def _write_config(path: Path, experiment: Experiment, *, add_seeds: bool = False) -> None:
+    if add_seeds and path.exists():
+        before = Experiment.from_json(files.read_json(path, "remove it: it is written again"))
+        seeds = tuple(dict.fromkeys((*before.seeds, *experiment.seeds)))
+        experiment = replace(experiment, seeds=seeds)
+    files.write_json(path, experiment.to_json())

@@ -1,0 +1,129 @@
+"""The trainer's role: a learner with its environments, in one process; a shell around both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import torch
+
+from raylab.rl.algorithms.ppo import PPO
+from raylab.rl.envs import Atari, EnvConfig, Gymnasium, MinAtar
+from raylab.rl.evaluate import Evaluation, evaluate, load_policy, random_baseline
+from raylab.rl.inline import InlineTrainer
+from raylab.rl.trajectory import State, UpdateResult
+from raylab.rl.video import encode_mp4
+from raylab.runtime import machine
+
+_EVALUATION_SEEDS: Final = 1_000_003  # far from the seeds of training, which people count from 0
+# Packages whose version may change a bit of the results.
+_DECISIVE: Final = ("python", "torch", "numpy", "ale-py", "gymnasium", "MinAtar")
+
+VIDEO_STEPS: Final = 1_500
+"""Agent steps of a video: 100 seconds of Atari, 150 MB of pictures before they are encoded."""
+
+
+def evaluation_seed(seed: int) -> int:
+    """Seed of the environments in which a run of this seed is evaluated."""
+    return seed + _EVALUATION_SEEDS
+
+
+def video_speed(env: EnvConfig) -> float:
+    """Pictures a second that show a game as people play it."""
+    match env:
+        case Atari():
+            return 60.0 / env.frames_per_step
+        case MinAtar():
+            return 15.0
+        case Gymnasium():
+            return 30.0
+
+
+class Trainer:
+    """Trains in this process; every method is one call of the supervisor.
+
+    Args:
+        env: the environment.
+        algorithm: the algorithm and its settings.
+        seed: of the run.
+        until_agent_steps: where annealed rates reach zero.
+        threads: processor cores to compute on.
+        device: ``"auto"``, ``"cpu"`` or a torch device.
+    """
+
+    def __init__(
+        self,
+        env: EnvConfig,
+        algorithm: PPO,
+        seed: int,
+        until_agent_steps: int,
+        threads: int,
+        device: str,
+    ) -> None:
+        self._env = env
+        self._algorithm = algorithm
+        self._seed = seed
+        self._until_agent_steps = until_agent_steps
+        self._threads = threads
+        self._device = device
+        self._trainer = InlineTrainer(env, algorithm, seed, until_agent_steps, threads, device)
+
+    def environment(self) -> dict[str, Any]:
+        """Describe where this process runs; ``exactness`` is what an exact resume depends on."""
+        versions = machine.versions()
+        where: dict[str, Any] = {
+            "cpu": machine.cpu_model(),
+            "threads": self._threads,
+            "precision": self._trainer.precision,
+            "device": self._trainer.device,
+        }
+        exactness = {
+            **where,
+            **{name: versions[name] for name in _DECISIVE if name in versions},
+            "vector instructions": torch.backends.cpu.get_cpu_capability(),
+        }
+        if self._algorithm.anneal_learning_rate:
+            exactness["until.agent_steps"] = self._until_agent_steps
+        return {
+            **where,
+            "versions": versions,
+            "commit": machine.source_commit(),
+            "host": machine.ProcessId.current().host,
+            "cores": str(machine.cores(0.0)),
+            "memory_bytes": machine.memory_bytes(),
+            "env": self._env.record(),
+            "exactness": exactness,
+        }
+
+    def restore(self, state: State) -> list[str]:
+        """Go on from a checkpoint; return what forbids that it goes on exactly."""
+        diverged = self._trainer.restore(state)
+        return [f"environment {row} did not replay as it was played" for row in diverged]
+
+    def update(self) -> UpdateResult:
+        """Collect and learn once."""
+        return self._trainer.update()
+
+    def checkpoint(self) -> tuple[State, str]:
+        """Return the state and the hash of its weights."""
+        return self._trainer.state(), self._trainer.weight_hash()
+
+    def evaluate(self, episodes: int, greedy: bool, video: bool) -> tuple[Evaluation, bytes | None]:
+        """Play whole games with a copy of the present policy; return scores and an mp4."""
+        weights = self._trainer.state().parts["weights"]
+        result = evaluate(
+            self._env,
+            load_policy(self._env, self._algorithm, weights, device=self._device),
+            episodes=episodes,
+            seed=evaluation_seed(self._seed),
+            greedy=greedy,
+            video_steps=VIDEO_STEPS if video else 0,
+            threads=self._threads,
+        )
+        mp4 = encode_mp4(result.frames, video_speed(self._env)) if result.frames else None
+        return replace(result, frames=()), mp4
+
+    def random_baseline(self, episodes: int) -> Evaluation:
+        """Play whole games at random."""
+        seed = evaluation_seed(self._seed)
+        return random_baseline(self._env, episodes=episodes, seed=seed, threads=self._threads)
