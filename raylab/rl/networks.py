@@ -171,8 +171,8 @@ class NatureActorCritic(ActorCritic):
         frames = images.permute(0, 3, 1, 2)
         if frames.is_contiguous() and width % 4 == 0:
             # Stacked frames as the emulator writes them: a block's row of four bytes moves as one.
-            words = frames.view(torch.int32)[:, :, : 4 * rows]
-            blocks = words.unflatten(2, (rows, 4)).permute(0, 2, 4, 1, 3)
+            words = frames.reshape(-1).view(torch.int32).view(count, channels, height, columns)
+            blocks = words[:, :, : 4 * rows].unflatten(2, (rows, 4)).permute(0, 2, 4, 1, 3)
             out.view(torch.int32).view(count, rows, columns, channels, 4).copy_(blocks)
         else:
             pixels = images[:, : 4 * rows, : 4 * columns]

@@ -125,6 +125,34 @@ class PPO:
         """Return the published settings for Atari (Schulman et al. 2017; CleanRL)."""
         return cls()
 
+    @classmethod
+    def classic_control(cls) -> Self:
+        """Return settings for CartPole and its like, one thread (after RL Zoo's for CartPole)."""
+        return cls(
+            unroll_length=32,
+            epochs=20,
+            minibatches=1,
+            learning_rate=1e-3,
+            discount=0.98,
+            gae_lambda=0.8,
+            clip=0.2,
+            clip_value_loss=False,
+            entropy_coefficient=0.0,
+            reward_clipping="none",
+        )
+
+    @classmethod
+    def minatar(cls) -> Self:
+        """Return settings for MinAtar."""
+        return cls(
+            num_envs=32,
+            unroll_length=64,
+            minibatches=8,
+            learning_rate=1e-3,
+            clip=0.2,
+            reward_clipping="none",
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
