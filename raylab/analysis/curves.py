@@ -21,9 +21,12 @@ QUARTERS = ("0 to 25 %", "25 to 50 %", "50 to 75 %", "75 to 100 %")
 """Names of the quarters of a training."""
 
 _BINS = 80
-"""Points of a diagnostic or throughput curve: more would only draw noise on noise."""
+"""Points of a diagnostic curve: more would only draw noise on noise."""
 
-_COUNTERS = ("attempt", "update", "simulated_agent_steps", *AXES)
+_NO_DIAGNOSTICS = frozenset(
+    ("attempt", "update", "simulated_agent_steps", "steps_per_s", "episode_return_mean", *AXES)
+)
+"""Counters, and what has plots of its own."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,27 @@ def learning_curves(runs: Sequence[RunRecord], axis: str) -> Curves:
 
 
 def throughput(runs: Sequence[RunRecord]) -> Curves:
-    """Return simulated agent steps per second over agent steps, from counters and wall time.
+    """Return agent steps per second over agent steps: progress over time of a fortieth of the run.
 
-    A stretch without progress of the clock or the counter (a resumed run starts its own clock)
-    is left out.
+    The way from one attempt to the next is left out: it was no training.
     """
     tables = {}
     for run in runs:
-        rows = run.metrics[["attempt", "agent_steps", "wall_time_s"]].copy()
+        rows = run.metrics[["attempt", "agent_steps", "wall_time_s"]]
         stretch = rows.groupby("attempt")[["agent_steps", "wall_time_s"]].diff()
-        rows["steps_per_s"] = stretch["agent_steps"] / stretch["wall_time_s"]
-        rows = rows[(stretch["agent_steps"] > 0) & (stretch["wall_time_s"] > 0)]
-        tables[run.seed] = _binned(rows[["agent_steps", "steps_per_s"]])
+        rows = rows.assign(steps=stretch["agent_steps"], seconds=stretch["wall_time_s"])
+        rows = rows[(rows["steps"] > 0) & (rows["seconds"] > 0)]
+        sums = (
+            rows.assign(bin=_bins(rows["agent_steps"], _BINS // 2))
+            .groupby("bin", as_index=False)
+            .agg(
+                agent_steps=("agent_steps", "mean"),
+                steps=("steps", "sum"),
+                seconds=("seconds", "sum"),
+            )
+        )
+        sums["steps_per_s"] = sums["steps"] / sums["seconds"]
+        tables[run.seed] = sums[["agent_steps", "steps_per_s"]]
     return _curves(tables)
 
 
@@ -84,7 +96,7 @@ def returns_by_quarter(runs: Sequence[RunRecord]) -> pd.DataFrame:
     episodes = episodes.dropna()
     if episodes.empty:
         return pd.DataFrame()
-    quarter = (episodes["agent_steps"] * 4 - 1) // episodes["agent_steps"].max()
+    quarter = _bins(episodes["agent_steps"], len(QUARTERS))
     means = (
         episodes.assign(quarter=quarter.map(dict(enumerate(QUARTERS))))
         .groupby(["seed", "quarter"], as_index=False)
@@ -97,10 +109,10 @@ def returns_by_quarter(runs: Sequence[RunRecord]) -> pd.DataFrame:
 
 
 def diagnostic_names(runs: Sequence[RunRecord]) -> list[str]:
-    """Return the metrics columns beside the counters, in the order in which the runs hold them."""
+    """Return the metrics columns worth a panel, in the order in which the runs hold them."""
     names: dict[str, None] = {}
     for run in runs:
-        names.update(dict.fromkeys(c for c in run.metrics.columns if c not in _COUNTERS))
+        names.update(dict.fromkeys(c for c in run.metrics.columns if c not in _NO_DIAGNOSTICS))
     return list(names)
 
 
@@ -121,9 +133,13 @@ def _binned(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.dropna()
     if len(rows) <= _BINS:
         return rows
-    width = float(rows[x].max()) / _BINS
-    rows = rows.assign(bin=(rows[x] // width).clip(upper=_BINS - 1))
+    rows = rows.assign(bin=_bins(rows[x], _BINS))
     return rows.groupby("bin", as_index=False).agg(**{x: (x, "mean"), y: (y, "mean")})[[x, y]]
+
+
+def _bins(x: pd.Series, bins: int) -> pd.Series:
+    """Number the equal bins of (0, largest x]; the upper edge belongs to a bin."""
+    return (x * bins - 1) // x.max()
 
 
 def _curves(tables: dict[str, pd.DataFrame]) -> Curves:

@@ -61,6 +61,8 @@ _DIAGNOSTIC_TITLES = {
     "explained_variance": "explained variance",
     "gradient_norm": "gradient norm",
     "learning_rate": "learning rate",
+    "time/rollout_s": "time of a rollout (s)",
+    "time/learn_s": "time of learning (s)",
 }
 
 
@@ -148,7 +150,7 @@ def diagnostics_plot(experiments: Sequence[ExperimentSummary]) -> Plot | None:
             axes = figure.add_subplot(rows, columns, position)
             _draw_curves(axes, curves, [_label(e) for e in experiments])
             axes.set_title(_DIAGNOSTIC_TITLES.get(name, name.replace("_", " ")), fontsize=10)
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
             axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
             _count_axis(axes, "agent_steps", max(_last_x(curve) for curve in curves))
         if len(experiments) > 1:
@@ -192,7 +194,7 @@ def _draw_evaluations(axes: Axes, experiment: ExperimentSummary, axis: str, colo
             elinewidth=0.9,
             capsize=2,
             color=colour,
-            label="evaluation (mean, standard deviation)",
+            label="evaluation ± standard deviation",
         )
 
 
@@ -227,18 +229,14 @@ def _label(experiment: ExperimentSummary) -> str:
 
 
 def _legend(axes: Axes) -> None:
-    """Show each label once, above the axes where no curve can hide it."""
+    """Show each label once, above the axes, in room of its own: it never hides or squeezes them."""
+    figure = axes.get_figure(root=True)
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
-    axes.legend(
-        list(unique.values()),
-        list(unique),
-        loc="lower left",
-        bbox_to_anchor=(0, 1.01),
-        borderaxespad=0,
-        ncols=3 if len(unique) == 3 else 2,
-        fontsize=9,
-    )
+    if figure is not None:
+        figure.legend(
+            list(unique.values()), list(unique), loc="outside upper left", ncols=2, fontsize=9
+        )
 
 
 def _plot(name: str, title: str, draw: Callable[[Figure], None], size: tuple[float, float]) -> Plot:

@@ -133,6 +133,17 @@ def test_throughput_does_not_count_the_pause_between_attempts() -> None:
     assert curves.seeds["1"][1] == pytest.approx([50.0, 50.0])
 
 
+def test_throughput_of_a_bin_is_its_steps_over_its_seconds() -> None:
+    run = make_run([], updates=81)  # 40 bins of the 80 stretches: two each
+    metrics = run.metrics.copy()
+    metrics["wall_time_s"] = np.cumsum([0.0] + [1.0, 3.0] * 40)  # 10 steps in 1 s, 10 in 3 s
+
+    _, y = throughput([replace(run, metrics=metrics)]).seeds["1"]
+
+    assert len(y) == 40
+    assert np.median(y) == pytest.approx(20 / 4)  # and not (10 / 1 + 10 / 3) / 2
+
+
 def test_diagnostics_are_the_columns_that_are_no_counters() -> None:
     assert diagnostic_names([make_run([])]) == ["entropy"]
 
@@ -148,9 +159,9 @@ def test_diagnostic_of_a_long_run_is_averaged_in_bins_of_equal_width() -> None:
 
     x, y = curves.seeds["1"]
     assert len(x) == 80
-    assert x[1] == pytest.approx(np.arange(100, 200, 10).mean())
-    assert y[1] == pytest.approx(np.mean([1 / update for update in range(10, 20)]))
-    assert x[-1] == pytest.approx(np.arange(7900, 8001, 10).mean())  # the last point joins
+    assert x[1] == pytest.approx(np.arange(110, 201, 10).mean())
+    assert y[1] == pytest.approx(np.mean([1 / update for update in range(11, 21)]))
+    assert x[-1] == pytest.approx(np.arange(7910, 8001, 10).mean())
 
 
 def test_metric_that_one_seed_lacks_is_drawn_for_the_others() -> None:

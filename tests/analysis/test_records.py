@@ -144,7 +144,7 @@ def test_run_that_was_killed_before_its_first_update_says_so(tmp_path: Path) -> 
     run = load_run(folder)
 
     assert run.metrics.empty
-    assert run.state == "unknown"
+    assert run.state == "interrupted"
     assert any("no metrics yet" in problem for problem in run.problems)
 
 
