@@ -18,6 +18,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO_SECONDS ?= 180
+PEERS ?= sb3
+DEMO_RUNS := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help demo install install-dev test test-slow lint types contracts pytest fix \
 	bench bench-ppo bench-tpch bench-frame conformance constraints clean
@@ -46,6 +48,11 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 install: $(VENV)/.installed ## raylab into .venv
 install-dev: $(VENV)/.installed-dev ## raylab and the tools of its developers into .venv
 
+demo: $(VENV)/.installed ## train PPO on Breakout for three minutes, then report it
+	@$(BIN)/raylab train experiments/breakout_ppo.py --runs-dir $(DEMO_RUNS) \
+	  --until.wall-time-s $(DEMO_SECONDS)
+	@$(BIN)/raylab report $(DEMO_RUNS)
+
 # --- checks --------------------------------------------------------------------------------
 
 test: lint types contracts pytest ## everything that CI runs
@@ -69,6 +76,22 @@ pytest: install-dev ## tests, doctests, README blocks, smoke runs of experiments
 fix: install-dev ## repair what can be repaired: style, import order, format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# --- benchmarks: each writes benchmarks/results/<name>.json --------------------------------
+
+bench: bench-ppo bench-tpch bench-frame ## all comparisons; wants a quiet machine for hours
+
+bench-ppo: install-dev ## PPO on Pong beside its peers; PEERS="sb3 cleanrl-style rllib"
+	$(BIN)/python -m benchmarks.bench_ppo --peers $(PEERS)
+
+bench-tpch: install-dev ## 22 queries beside pandas, Polars, DuckDB and Modin
+	$(BIN)/python -m benchmarks.bench_tpch
+
+bench-frame: install-dev ## db-benchmark, metrics pipelines, functions, small frames
+	$(BIN)/python -m benchmarks.bench_frame
+
+conformance: install-dev ## pandas' own tests with raylab.frame in its place
+	$(BIN)/python -m tests.conformance
 
 constraints: ## write constraints.txt anew from what is installed in .venv
 	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \

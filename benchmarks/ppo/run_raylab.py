@@ -17,11 +17,9 @@ from window import (
     arguments,
 )
 
-from raylab.experiment.experiment import Experiment, Placement
-from raylab.experiment.runner import train
+from raylab.experiment import Evaluating, Experiment, Placement, Until, train
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Atari
-from raylab.rl.schedule import Evaluating, Until
 
 
 def main() -> None:
