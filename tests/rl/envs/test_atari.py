@@ -99,13 +99,12 @@ def test_a_game_of_five_lives_has_five_terminations(make_env):
     assert games >= 6
 
 
-def test_lost_lives_are_those_that_the_emulator_reports():
+@pytest.mark.parametrize("game", ["breakout", "qbert"])
+def test_lost_lives_are_those_that_the_emulator_reports(game):
     """Trap 2: the counter of lives says the same as life_loss_info, without its ambiguity."""
-    config = Atari(game="breakout", protocol="classic")
+    config = Atari(game=game, protocol="classic")
     backend = AtariBackend(config, 2, 1)
-    oracle = AtariVectorEnv(
-        "breakout", 2, num_threads=1, life_loss_info=True, reward_clipping=False
-    )
+    oracle = AtariVectorEnv(game, 2, num_threads=1, life_loss_info=True, reward_clipping=False)
     everyone, seeds = np.ones(2, bool), np.array([3, 4])
     backend.reset(everyone, seeds)
     oracle.reset(seed=seeds)
@@ -122,7 +121,26 @@ def test_lost_lives_are_those_that_the_emulator_reports():
             backend.reset(step.game_over, np.full(2, -1))
             oracle.reset(options={"reset_mask": step.game_over})
 
-    assert losses >= 8
+    assert losses >= 6
+    backend.close()
+
+
+def test_the_last_life_is_lost_when_the_game_ends(monkeypatch):
+    """As in the usual wrapper: some games play on for a few frames with no life left."""
+    backend = AtariBackend(Atari(game="breakout", protocol="classic"), 1, 1)
+    everyone = np.ones(1, bool)
+    backend.reset(everyone, np.array([1]))
+    lives, game_over = iter([5, 4, 4, 0, 0]), iter([False] * 4 + [True])
+
+    def step(actions):
+        info = {"lives": np.array([next(lives)])}
+        return np.zeros((1, 4, 84, 84)), np.zeros(1), np.array([next(game_over)]), None, info
+
+    monkeypatch.setattr(backend._games, "step", step)
+    steps = [backend.step(np.zeros(1, np.int64), everyone) for _ in range(5)]
+
+    assert [bool(step.life_lost[0]) for step in steps] == [False, True, False, False, False]
+    assert [bool(step.game_over[0]) for step in steps] == [False] * 4 + [True]
     backend.close()
 
 

@@ -37,6 +37,20 @@ def test_games_are_those_of_the_package(game):
     assert games >= 1
 
 
+def test_a_seeded_game_does_not_stick_to_an_action_of_before():
+    used, fresh = (MinAtarBackend(MinAtar(game="breakout", sticky_actions=0.9), 1) for _ in "ab")
+    everyone = np.ones(1, bool)
+    used.reset(everyone, np.array([1]))
+    for _ in range(20):
+        used.step(np.array([1]), everyone)
+    used.reset(everyone, np.array([2]))
+    fresh.reset(everyone, np.array([2]))
+
+    one, two = (backend.step(np.array([3]), everyone) for backend in (used, fresh))
+
+    np.testing.assert_array_equal(one.observations, two.observations)
+
+
 def test_observations_are_bytes_of_zero_and_one():
     env = make(MinAtar(game="seaquest"), 2, 1)
 
