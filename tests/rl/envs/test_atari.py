@@ -259,7 +259,7 @@ def test_the_same_seed_gives_the_same_games_whatever_the_threads(make_env):
     np.testing.assert_array_equal(one.reset(), two.reset())
     games = 0
 
-    for actions in random_actions(one, 400):
+    for actions in random_actions(one, 300):
         left, right = one.step(actions), two.step(actions)
         np.testing.assert_array_equal(left.observations, right.observations)
         np.testing.assert_array_equal(left.rewards, right.rewards)

@@ -29,7 +29,7 @@ gymnasium.register("raylab-tests/Levers-v0", Levers, max_episode_steps=60)
 
 CASES = {
     # name: (environment, rows, steps before saving, reseed_after_steps)
-    "pong-machado": (Atari(game="pong", max_frames=1200), 3, 700, 350),
+    "pong-machado": (Atari(game="pong", max_frames=800), 3, 500, 250),
     "breakout-classic": (Atari(game="breakout", protocol="classic"), 3, 450, 150),
     "breakout-machado": (Atari(game="breakout"), 2, 400, 10_000),
     "cartpole": (Gymnasium(id="CartPole-v1"), 4, 900, 100),
