@@ -1,0 +1,63 @@
+"""pandas 3 on a lazy plan: ``import raylab.frame as pd``.
+
+Every public name of pandas is here: native, or pandas' own on raylab's classes.
+"""
+
+from __future__ import annotations
+
+import sys as _sys
+from types import FunctionType as _FunctionType
+from typing import Any as _Any
+
+import pandas as _pandas
+
+import raylab.frame.settings as _settings  # noqa: F401  registers the options
+from raylab.frame.facade.adoption import adopting as _adopting
+from raylab.frame.facade.faces import DataFrame, Series
+from raylab.frame.facade.toplevel import (
+    clear_cache,
+    concat,
+    fallback_report,
+    from_arrow,
+    from_pandas,
+    from_polars,
+    merge,
+    read_parquet,
+)
+from raylab.frame.support import FallbackWarning
+
+__all__ = [  # noqa: PLE0604  the rest is pandas' own list
+    *_pandas.__all__,  # type: ignore[attr-defined]  # the stubs leave it out
+    "FallbackWarning",
+    "clear_cache",
+    "concat",
+    "fallback_report",
+    "from_arrow",
+    "from_pandas",
+    "from_polars",
+    "merge",
+    "read_parquet",
+]
+
+_PLAIN = frozenset(("get_option", "set_option", "reset_option", "describe_option", "test"))
+
+
+def _export() -> None:
+    """Fills the module with pandas' names; functions that give frames give raylab's."""
+    own = globals()
+    for name in _pandas.__all__:  # type: ignore[attr-defined]  # the stubs leave it out
+        value = getattr(_pandas, name)
+        if name not in own:
+            wraps = isinstance(value, _FunctionType) and name not in _PLAIN
+            own[name] = _adopting(value) if wraps else value
+    for name in ("api", "arrays", "errors", "io", "plotting", "testing", "tseries"):
+        # So that `import raylab.frame.testing` and `from raylab.frame.api import ...` work, too.
+        _sys.modules[f"{__name__}.{name}"] = getattr(_pandas, name)
+
+
+def __getattr__(name: str) -> _Any:
+    """Names that pandas has beside its public list (``core``, ``compat``, ``util``)."""
+    return getattr(_pandas, name)
+
+
+_export()

@@ -1,0 +1,1 @@
+"""Execution: from plan nodes to rows, through the optimizer, the planner and a runner."""

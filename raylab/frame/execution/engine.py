@@ -1,0 +1,161 @@
+"""Running plans: optimize, choose partitions, run, keep the result."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from raylab.errors import ExecutionError
+from raylab.frame.execution.cache import CACHE
+from raylab.frame.execution.local import run_partitioned
+from raylab.frame.execution.lowering import Lowering
+from raylab.frame.execution.planner import choose_partitions
+from raylab.frame.optimizer import optimize
+from raylab.frame.optimizer.rewriting import walk
+from raylab.frame.plan.expressions import Expr, Literal, Membership
+from raylab.frame.plan.functions import AGGREGATIONS
+from raylab.frame.plan.nodes import (
+    Aggregate,
+    AggregateCall,
+    Filter,
+    Node,
+    Project,
+    Scan,
+    SemiJoin,
+)
+from raylab.frame.sources.memory import FrameSource
+
+
+def execute(node: Node) -> pl.DataFrame:
+    """The rows of a plan, in their order; kept for later plans while they fit.
+
+    Raises:
+        SourceChangedError: a scanned file is not what it was.
+        ExecutionError: the engine failed; the cause says why.
+    """
+    return CACHE.compute_once(node, lambda: run(node, ordered=True))
+
+
+def run(node: Node, *, ordered: bool) -> pl.DataFrame:
+    """The rows of a plan, computed now; nothing is kept."""
+    plan = optimize(node, kept)
+    check_sources(plan)
+    members = {m.fingerprint: _members(m) for m in _memberships(plan)}
+    partitions = choose_partitions()
+    try:
+        if partitions > 1:
+            frame = run_partitioned(plan, partitions, members, ordered=ordered)
+        else:
+            frame = collect(Lowering(members=members).root(plan, ordered=ordered))
+    except pl.exceptions.PolarsError as error:
+        check_sources(plan)
+        raise ExecutionError(f"the engine failed on\n{plan.describe()}\n{error}") from error
+    return frame.select(list(node.schema))
+
+
+def collect(frame: pl.LazyFrame) -> pl.DataFrame:
+    """Runs a lowered plan on the streaming engine."""
+    return frame.collect(engine="streaming")
+
+
+def kept(node: Node, columns: frozenset[str]) -> Node | None:
+    """A scan of the node's kept result, where it has these columns."""
+    frame = CACHE.get(node, columns)
+    if frame is None:
+        return None
+    names = [name for name in node.schema if name in frame.columns]
+    fields = {name: node.schema[name] for name in names}
+    source = FrameSource(frame, fields, f"kept:{node.fingerprint}")
+    return Scan(source, tuple(names)).prune(columns)
+
+
+def check_sources(node: Node) -> None:
+    """Raises SourceChangedError when a file of the plan is not what was scanned."""
+    for leaf in walk(node):
+        if isinstance(leaf, Scan):
+            leaf.source.check()
+
+
+def has_rows(probe: Node) -> bool:
+    """Whether a plan gives any row."""
+    return int(execute_small(_counting(probe)).item()) > 0
+
+
+def count_rows(node: Node) -> int:
+    """The number of rows of a plan: from the footers where they tell, else computed once."""
+    below = node
+    while below.keeps_rows:
+        (below,) = below.children
+    if isinstance(below, Scan):
+        return below.rows
+    cached = CACHE.get(below, frozenset())
+    if cached is not None:
+        return cached.height
+    return int(execute_small(_counting(below)).item())
+
+
+def reduce_rows(node: Node, calls: tuple[tuple[str, AggregateCall], ...]) -> pl.DataFrame:
+    """One row of aggregations over all rows of a node."""
+    _keep_inexact(node)
+    return execute_small(Aggregate(node, (), calls))
+
+
+def execute_small(node: Node) -> pl.DataFrame:
+    """The rows of a plan with a small result."""
+    return CACHE.compute_once(node, lambda: run(node, ordered=False))
+
+
+def _counting(node: Node) -> Node:
+    return Aggregate(node, (), (("rows", AggregateCall("size", Literal(True))),))
+
+
+def _keep_inexact(node: Node) -> None:
+    """Computes float aggregates below a reduction once.
+
+    Two runs of a streaming sum may differ in the last bits: a maximum of sums and a later filter
+    by it must see the same sums.
+    """
+    for below in walk(node):
+        if isinstance(below, Aggregate) and below.keys and _inexact(below):
+            if CACHE.get(below, frozenset(below.schema)) is None:
+                execute(below)
+            return
+
+
+def _inexact(node: Aggregate) -> bool:
+    floats = (c for name, c in node.calls if node.schema[name].kind == "float")
+    return any(AGGREGATIONS[c.function].name not in ("min", "max", "first", "last") for c in floats)
+
+
+def _memberships(plan: Node) -> list[Membership]:
+    """The memberships that no rule could turn into a join."""
+    found: dict[str, Membership] = {}
+
+    def visit(expr: Expr) -> None:
+        if isinstance(expr, Membership):
+            found[expr.fingerprint] = expr
+        for operand in expr.operands:
+            visit(operand)
+
+    for node in walk(plan):
+        for expr in _expressions(node):
+            visit(expr)
+    return list(found.values())
+
+
+def _expressions(node: Node) -> list[Expr]:
+    match node:
+        case Project(_, columns):
+            return [expr for _, expr in columns]
+        case Filter(_, predicate):
+            return [predicate]
+        case SemiJoin(_, _, left_on, _, _):
+            return list(left_on)
+        case Aggregate(_, keys, calls):
+            return [expr for _, expr in keys] + [c.arg for _, c in calls]
+        case _:
+            return []
+
+
+def _members(membership: Membership) -> pl.Series:
+    values = execute(membership.values).to_series().unique()
+    return values.fill_nan(None) if values.dtype.is_float() else values

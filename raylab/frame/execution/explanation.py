@@ -1,0 +1,50 @@
+"""Plans as text."""
+
+from __future__ import annotations
+
+from raylab.frame.execution.engine import kept
+from raylab.frame.execution.lowering import Lowering
+from raylab.frame.execution.physical import Stage
+from raylab.frame.execution.planner import choose_partitions, plan_stages
+from raylab.frame.optimizer import optimize
+from raylab.frame.plan.nodes import Node
+
+
+def explain(node: Node, stage: str) -> str:
+    """The plan at one stage.
+
+    Args:
+        node: the plan as it was built.
+        stage: "logical", "optimized", or "physical": the stages and exchanges, or, for a plan on
+            one partition, what the engine makes of it.
+
+    Raises:
+        ValueError: there is no such stage.
+    """
+    if stage == "logical":
+        return _tree(node, 0)
+    optimized = optimize(node, kept)
+    if stage == "optimized":
+        return _tree(optimized, 0)
+    if stage != "physical":
+        raise ValueError(f"stage={stage!r} is not one of 'logical', 'optimized', 'physical'")
+    partitions = choose_partitions()
+    if partitions == 1:
+        return Lowering().root(optimized, ordered=True).explain(engine="streaming")
+    return _stages(plan_stages(optimized, partitions, ordered=True), 0)
+
+
+def _tree(node: Node, depth: int) -> str:
+    lines = [f"{'  ' * depth}{node.describe()}"]
+    lines += [_tree(child, depth + 1) for child in node.children]
+    return "\n".join(lines)
+
+
+def _stages(stage: Stage, depth: int) -> str:
+    indent = "  " * depth
+    lines = [f"{indent}Stage of {stage.partitions} tasks", _tree(stage.plans[0], depth + 1)]
+    for slot, exchange in enumerate(stage.inputs):
+        keys = f" by {', '.join(exchange.keys)}" if exchange.keys else ""
+        lines.append(f"{indent}  Input({slot}): {exchange.kind}{keys}".replace("\x00", "~"))
+        lines.append(_stages(exchange.stage, depth + 2))
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The pandas face: lazy subclasses of pandas' classes, with native methods split by topic."""

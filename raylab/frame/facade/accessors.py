@@ -1,0 +1,49 @@
+"""Lazy accessors and groupbys: pandas' classes whose own set-up waits until it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from raylab.frame import support
+
+
+class LazyCompanion:
+    """An object of a pandas class (``.str``, ``.dt``, a groupby) that stands over a state.
+
+    Native methods use the state. Any other attribute first sets up pandas' own object, from a
+    frame or series of the same state: later changes of the original do not reach it.
+    """
+
+    @classmethod
+    def standing(cls, state: Any, set_up: Callable[[], Any]) -> Self:
+        """An object over a state.
+
+        Args:
+            state: for native methods.
+            set_up: gives pandas' own object, when it is needed.
+        """
+        companion = object.__new__(cls)
+        companion.__dict__["_lazy_state"] = state
+        companion.__dict__["_set_up"] = set_up
+        return companion
+
+    def _state(self) -> Any:
+        return self.__dict__.get("_lazy_state")
+
+    def __getattribute__(self, name: str) -> Any:
+        own: dict[str, Any] = object.__getattribute__(self, "__dict__")
+        if "_set_up" in own and not _is_lazy(type(self), name):
+            set_up = own.pop("_set_up")
+            own.update(set_up().__dict__)
+        return super().__getattribute__(name)
+
+
+def _is_lazy(face: type, name: str) -> bool:
+    """True for what works without pandas' own set-up."""
+    if name.startswith("__") or name in _OWN:
+        return True
+    return any((base.__name__, name) in support.NATIVE for base in face.__mro__)
+
+
+_OWN = frozenset(("_state", "_lazy_state", "_set_up", "_delegate_property_get"))

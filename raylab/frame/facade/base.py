@@ -1,0 +1,237 @@
+"""The machinery of the face: lazy objects, native methods, triggers and fallbacks.
+
+A lazy object holds a state (``facade.state``) instead of data; pandas' code reaches the data only
+through ``_mgr``, which computes it. A native method is a function from states to a state, declared
+by ``@native``; the method that users call decides between it and pandas' own.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import pandas as pd
+from pandas.api.extensions import no_default
+from pandas.core.flags import Flags
+
+from raylab.errors import ExecutionError, MemoryBudgetError
+from raylab.frame import settings, support
+from raylab.frame.plan.schema import NotNative
+
+Native = TypeVar("Native", bound=Callable[..., Any])
+
+
+class LazyObject:
+    """What lazy frames and series share: the block manager that is computed when it is touched.
+
+    The instance dictionary holds ``_real`` (pandas' block manager) or ``_lazy`` (a state), never
+    both for longer than a moment, and ``_origin``: for data in memory, a weak reference to the
+    plan node over it, so that changing the data copies nothing unless something lazy needs it.
+    ``_guard`` lets one thread compute while others wait.
+    """
+
+    _internal_names: ClassVar[list[str]] = [
+        *pd.DataFrame._internal_names,
+        "_real",
+        "_lazy",
+        "_origin",
+        "_guard",
+    ]
+    _internal_names_set: ClassVar[set[str]] = set(_internal_names)
+
+    @property
+    def _mgr(self) -> Any:
+        try:
+            return self.__dict__["_real"]
+        except KeyError:
+            return self._materialise()
+
+    @_mgr.setter
+    def _mgr(self, manager: Any) -> None:
+        self.__dict__["_real"] = manager
+        self.__dict__.pop("_lazy", None)
+
+    def _materialise(self) -> Any:
+        """Computes the data and drops the plan; never lets an AttributeError out."""
+        if "_lazy" not in self.__dict__ and "_real" not in self.__dict__:
+            raise AttributeError("_mgr")  # an object under construction, as in pandas
+        with self.__dict__.setdefault("_guard", threading.RLock()):
+            if "_real" in self.__dict__:
+                return self.__dict__["_real"]
+            try:
+                with support.materialising() as set_rows:
+                    manager = self._compute(self.__dict__["_lazy"])
+                    set_rows(len(manager.axes[-1]))
+            except AttributeError as error:
+                raise ExecutionError(f"computing a lazy {type(self).__name__}: {error}") from error
+            self.__dict__["_real"] = manager
+            self.__dict__.pop("_lazy", None)
+            return manager
+
+    def _compute(self, state: Any) -> Any:
+        """The block manager of a state."""
+        raise NotImplementedError
+
+    def _state(self) -> Any:
+        """The state for native methods; None where pandas itself is to run."""
+        lazy = self.__dict__.get("_lazy")
+        if lazy is not None:
+            return lazy
+        manager = self.__dict__.get("_real")
+        if manager is None or len(manager.axes[-1]) < settings.get("lazy_threshold_rows"):
+            return None
+        return self._state_in_memory()
+
+    def _state_in_memory(self) -> Any:
+        """The state over data in memory; None where it cannot be held natively."""
+        raise NotImplementedError
+
+
+def check_budget(nbytes: int) -> None:
+    """Refuses to turn a result into pandas memory beyond the budget.
+
+    Raises:
+        MemoryBudgetError: it says the size, the budget and what to do.
+    """
+    budget = settings.get("memory_budget")
+    if budget is not None and nbytes > budget:
+        raise MemoryBudgetError(
+            f"the result has about {nbytes:,} bytes, pd.options.raylab.memory_budget allows "
+            f"{budget:,}. Filter or aggregate first, take head(), or raise the budget."
+        )
+
+
+def become(obj: Any, state: Any, *, like: Any = None) -> Any:
+    """Makes a bare instance the lazy object of a state, with the metadata of another."""
+    attrs = None if like is None else like.__dict__.get("_attrs")
+    obj.__dict__["_lazy"] = state
+    object.__setattr__(obj, "_attrs", copy.deepcopy(attrs) if attrs else {})
+    object.__setattr__(obj, "_flags", Flags(obj, allows_duplicate_labels=True))
+    return obj
+
+
+WRAPPERS: dict[type, Callable[..., Any]] = {}
+"""From the class of a state to the function that makes its face."""
+
+
+def wrap(result: Any, like: Any = None) -> Any:
+    """The face of a state; any other value is the result itself."""
+    wrapper = WRAPPERS.get(type(result))
+    return result if wrapper is None else wrapper(result, like)
+
+
+def native(*owners: type, name: str | None = None) -> Callable[[Native], Native]:
+    """Declares the native form of a pandas method, of the same name unless one is given.
+
+    The function takes the state of the object and the arguments that it supports, under pandas'
+    names; it returns a state or a plain value, or raises NotNative. An argument that it does not
+    take falls back unless it has pandas' default value.
+    """
+
+    def register(implementation: Native) -> Native:
+        for owner in owners:
+            support.NATIVE[owner.__name__, name or implementation.__name__] = implementation
+        return implementation
+
+    return register
+
+
+def install(face: type, owner: type) -> None:
+    """Gives a face the methods that are declared native for its pandas class."""
+    for (owner_name, name), implementation in support.NATIVE.items():
+        if owner_name == owner.__name__:
+            setattr(face, name, _method(owner, name, implementation))
+
+
+def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
+    """The method that users call: native where it can be, else pandas' own."""
+    base = getattr(owner, name)
+    taken = tuple(inspect.signature(implementation).parameters)[1:]
+    takes_rest = any(
+        p.kind is p.VAR_KEYWORD for p in inspect.signature(implementation).parameters.values()
+    )
+    signature = functools.cache(lambda: inspect.signature(base))
+
+    @functools.wraps(base)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        state = self._state()
+        if state is None:
+            return base(self, *args, **kwargs)
+        try:
+            bound = signature().bind(self, *args, **kwargs)
+        except TypeError:
+            return base(self, *args, **kwargs)  # pandas words the error
+        arguments = dict(list(bound.arguments.items())[1:])
+        inplace = arguments.pop("inplace", False) not in (False, no_default)
+        try:
+            given = _supported(arguments, signature(), taken, takes_rest)
+            result = implementation(state, **given)
+        except NotNative as reason:
+            with support.falling_back(f"{owner.__name__}.{name}", str(reason)):
+                return base(self, *args, **kwargs)
+        if inplace:
+            self.__dict__.pop("_real", None)
+            self.__dict__["_lazy"] = result
+            return None
+        return wrap(result, self)
+
+    return method
+
+
+def _supported(
+    arguments: dict[str, Any],
+    signature: inspect.Signature,
+    taken: tuple[str, ...],
+    takes_rest: bool,
+) -> dict[str, Any]:
+    """The arguments for the native form.
+
+    Raises:
+        NotNative: one that it does not take differs from pandas' default.
+    """
+    given: dict[str, Any] = {}
+    for name, value in arguments.items():
+        parameter = signature.parameters[name]
+        if parameter.kind is parameter.VAR_KEYWORD:
+            for key, item in value.items():
+                if key not in taken and not takes_rest:
+                    raise NotNative(f"argument {key}")
+                given[key] = item
+        elif name in taken:
+            given[name] = value
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            if value:
+                raise NotNative(f"argument {name}")
+        elif not _is_default(value, parameter.default):
+            raise NotNative(f"argument {name}")
+    return given
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if value is default or value is no_default:
+        return True
+    return type(value) is type(default) and isinstance(value, bool | int | str) and value == default
+
+
+def state_of(value: Any) -> Any:
+    """The state of another frame or series that takes part in a native operation.
+
+    Data in memory takes part whatever its size.
+
+    Raises:
+        NotNative: it is not one of raylab's classes, or cannot be held natively.
+    """
+    if isinstance(value, pd.DataFrame | pd.Series) and not isinstance(value, LazyObject):
+        from raylab.frame.facade.adoption import adopt
+
+        value = adopt(value)
+    if not isinstance(value, LazyObject):
+        raise NotNative(f"an argument of type {type(value).__name__}")
+    state = value.__dict__.get("_lazy") or value._state_in_memory()
+    if state is None:
+        raise NotNative("data that has no native form")
+    return state

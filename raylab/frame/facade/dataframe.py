@@ -1,0 +1,235 @@
+"""The lazy DataFrame: pandas' class, whose data is computed when it is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+
+from raylab.frame.execution import engine
+from raylab.frame.execution.conversion import to_array, to_index, to_positions
+from raylab.frame.facade.base import WRAPPERS, LazyObject, become, check_budget
+from raylab.frame.facade.memory import frame_in_memory
+from raylab.frame.facade.state import (
+    FrameState,
+    IndexSpec,
+    RangeSpec,
+    dtype_of,
+    value_node,
+)
+from raylab.frame.plan.expressions import Column
+from raylab.frame.plan.nodes import HIDDEN, typed
+
+
+class DataFrame(LazyObject, pd.DataFrame):
+    """pandas' DataFrame on a lazy plan.
+
+    Native methods extend the plan; anything else computes the data once and runs on pandas.
+    Frames made in memory with fewer than ``pd.options.raylab.lazy_threshold_rows`` rows are plain
+    pandas from the start.
+
+    >>> import raylab.frame as pd
+    >>> df = pd.DataFrame({"k": ["a", "b", "a"], "x": [1, 2, 3]})
+    >>> df.groupby("k").x.sum().to_dict()
+    {'a': 4, 'b': 2}
+    """
+
+    @property
+    def _constructor(self) -> Any:
+        return DataFrame
+
+    @property
+    def _constructor_sliced(self) -> Any:
+        from raylab.frame.facade.series import Series
+
+        return Series
+
+    def _constructor_from_mgr(self, mgr: Any, axes: Any) -> Any:
+        if type(self) is DataFrame:
+            return DataFrame._from_mgr(mgr, axes)
+        return super()._constructor_from_mgr(mgr, axes)
+
+    def _constructor_sliced_from_mgr(self, mgr: Any, axes: Any) -> Any:
+        if type(self) is not DataFrame:
+            return super()._constructor_sliced_from_mgr(mgr, axes)
+        series = self._constructor_sliced._from_mgr(mgr, axes)
+        object.__setattr__(series, "_name", None)  # the caller sets it
+        return series
+
+    def _state_in_memory(self) -> FrameState | None:
+        if type(self) is not DataFrame or not self._flags._allows_duplicate_labels:
+            return None
+        return frame_in_memory(self)
+
+    def _compute(self, state: FrameState) -> Any:
+        return compute_frame(state)._mgr
+
+    @property
+    def columns(self) -> pd.Index:
+        """The column labels; known without computing anything."""
+        lazy: FrameState | None = self.__dict__.get("_lazy")
+        if lazy is not None:
+            return pd.Index(list(lazy.columns), name=lazy.columns_name)
+        return pd.DataFrame.columns.__get__(self, type(self))
+
+    @columns.setter
+    def columns(self, labels: Any) -> None:
+        lazy: FrameState | None = self.__dict__.get("_lazy")
+        if lazy is not None:
+            renamed = _relabelled(lazy, pd.Index(labels))
+            if renamed is not None:
+                self.__dict__["_lazy"] = renamed
+                return
+        pd.DataFrame.columns.__set__(self, labels)
+
+    @property
+    def dtypes(self) -> Any:
+        """The dtypes; a trigger only where a dtype depends on data."""
+        lazy: FrameState | None = self.__dict__.get("_lazy")
+        if lazy is None:
+            return pd.DataFrame.dtypes.__get__(self, type(self))
+        dtypes = [dtype_of(field) for field in lazy.fields.values()]
+        return self._constructor_sliced(dtypes, index=self.columns, dtype=object)
+
+    @property
+    def ndim(self) -> int:
+        """Two."""
+        return 2
+
+    def __len__(self) -> int:
+        lazy: FrameState | None = self.__dict__.get("_lazy")
+        return super().__len__() if lazy is None else engine.count_rows(lazy.rows)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of rows and columns; counting does not compute the columns."""
+        return len(self), len(self.columns)
+
+    @property
+    def index(self) -> pd.Index:
+        """The row labels."""
+        lazy: FrameState | None = self.__dict__.get("_lazy")
+        if lazy is not None and isinstance(lazy.index, RangeSpec):
+            return _range(lazy.index, engine.count_rows(lazy.rows))
+        return pd.DataFrame.index.__get__(self, type(self))
+
+    @index.setter
+    def index(self, labels: Any) -> None:
+        pd.DataFrame.index.__set__(self, labels)
+
+    def __getattr__(self, name: str) -> Any:
+        lazy: FrameState | None = self.__dict__.get("_lazy")
+        if lazy is not None and name in lazy.columns and name not in self._internal_names_set:
+            return self[name]
+        return super().__getattr__(name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(c for c in self.columns if str(c).isidentifier())})
+
+    def __sizeof__(self) -> int:
+        lazy: FrameState | None = self.__dict__.get("_lazy")
+        return object.__sizeof__(self) if lazy is not None else super().__sizeof__()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The data as exactly ``pandas.DataFrame``.
+
+        >>> import raylab.frame as pd
+        >>> type(pd.DataFrame({"x": [1]}).to_pandas())
+        <class 'pandas.DataFrame'>
+        """
+        manager = self._mgr.copy(deep=False)
+        return pd.DataFrame._from_mgr(manager, manager.axes).__finalize__(self)
+
+    def to_polars(self) -> Any:
+        """The columns as a Polars frame, straight from the engine; the index is left out.
+
+        >>> import raylab.frame as pd
+        >>> pd.DataFrame({"x": [1, 2]}).to_polars().height
+        2
+        """
+        lazy = self.__dict__.get("_lazy")
+        if lazy is None:
+            lazy = self._state_in_memory()
+        if lazy is None:
+            import polars as pl
+
+            return pl.from_pandas(self.to_pandas())
+        node, _ = value_node(lazy)
+        return engine.execute(node).select(list(lazy.columns))
+
+    def to_arrow(self) -> Any:
+        """The columns as an Arrow table, straight from the engine; the index is left out.
+
+        >>> import raylab.frame as pd
+        >>> pd.DataFrame({"x": [1, 2]}).to_arrow().num_rows
+        2
+        """
+        return self.to_polars().to_arrow()
+
+    def explain(self, stage: str = "optimized") -> str:
+        """The plan as text: "logical", "optimized" or "physical".
+
+        >>> import raylab.frame as pd
+        >>> pd.DataFrame({"x": [1]}).explain()
+        'in memory: 1 rows, run by pandas'
+        """
+        from raylab.frame.execution.explanation import explain
+
+        state = self._state()
+        if state is None:
+            return f"in memory: {len(self)} rows, run by pandas"
+        node, _ = value_node(state)
+        return explain(node, stage)
+
+
+def lazy_frame(state: FrameState, like: Any = None) -> DataFrame:
+    """The frame of a state, with the attributes of another object."""
+    frame: DataFrame = become(object.__new__(DataFrame), state, like=like)
+    return frame
+
+
+WRAPPERS[FrameState] = lazy_frame
+
+
+def compute_frame(state: FrameState) -> pd.DataFrame:
+    """The pandas frame of a state."""
+    node, levels = value_node(state)
+    rows = engine.execute(node)
+    check_budget(int(rows.estimated_size()))
+    arrays = {label: to_array(rows[label], dtype_of(node.schema[label])) for label in state.columns}
+    index = compute_index(state.index, [rows[name] for name in levels], state, rows.height)
+    frame = pd.DataFrame(arrays, index=index, copy=False)
+    if state.columns_name is not None:
+        frame.columns.name = state.columns_name
+    return frame
+
+
+def compute_index(spec: IndexSpec, columns: list[Any], state: Any, height: int) -> pd.Index:
+    """The pandas index of a computed state."""
+    if isinstance(spec, RangeSpec):
+        return _range(spec, height)
+    levels = []
+    for series, expr, name in zip(columns, spec.exprs, spec.names, strict=True):
+        if isinstance(expr, Column) and expr.name.startswith(f"{HIDDEN}row"):
+            levels.append(to_positions(series, name))
+        else:
+            levels.append(to_index(series, dtype_of(typed(expr, state.rows)), name))
+    if len(levels) == 1:
+        return levels[0]
+    return pd.MultiIndex.from_arrays(levels, names=list(spec.names))
+
+
+def _range(spec: RangeSpec, height: int) -> pd.RangeIndex:
+    name: Hashable = spec.name
+    stop = spec.start + height * spec.step
+    return pd.RangeIndex(spec.start, stop, spec.step, name=name)
+
+
+def _relabelled(state: FrameState, labels: pd.Index) -> FrameState | None:
+    """The state with other column labels, where they are distinct strings."""
+    fits = len(labels) == len(state.columns) and labels.is_unique
+    if not fits or not all(type(label) is str for label in labels):
+        return None
+    columns = {str(new): e for new, e in zip(labels, state.columns.values(), strict=True)}
+    return FrameState(state.rows, columns, state.index, labels.name)

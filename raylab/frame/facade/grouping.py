@@ -1,0 +1,293 @@
+"""groupby and its aggregations."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
+
+from raylab.frame.facade.accessors import LazyCompanion
+from raylab.frame.facade.base import WRAPPERS, install, native, state_of, wrap
+from raylab.frame.facade.selection import label_list
+from raylab.frame.facade.state import (
+    FrameState,
+    Levels,
+    RangeSpec,
+    same_rows,
+    settle,
+)
+from raylab.frame.plan.expressions import Column, Expr
+from raylab.frame.plan.functions import AGGREGATIONS
+from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, typed
+from raylab.frame.plan.schema import NotNative
+
+_NUMBERS = ("int", "float", "bool")
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """A lazy groupby.
+
+    Attributes:
+        frame: what is grouped.
+        by: the argument as it was given, for pandas' own groupby.
+        keys: the grouping expressions by name.
+        labels: the columns that are grouped by, which are not aggregated.
+        selected: the chosen columns: one label for a SeriesGroupBy, None for all.
+    """
+
+    frame: FrameState
+    by: Any
+    keys: tuple[tuple[Hashable, Expr], ...]
+    labels: frozenset[str]
+    as_index: bool
+    sort: bool
+    dropna: bool
+    selected: str | tuple[str, ...] | None = None
+
+    @property
+    def values(self) -> list[str]:
+        """The labels of the columns that are aggregated."""
+        if isinstance(self.selected, str):
+            return [self.selected]
+        if self.selected is not None:
+            return list(self.selected)
+        return [label for label in self.frame.columns if label not in self.labels]
+
+
+class LazyDataFrameGroupBy(LazyCompanion, DataFrameGroupBy):
+    """pandas' groupby over a lazy frame."""
+
+    def __getattribute__(self, name: str) -> Any:
+        state: GroupState | None = object.__getattribute__(self, "__dict__").get("_lazy_state")
+        if state is not None and name in state.frame.columns and not hasattr(type(self), name):
+            return self[name]
+        return super().__getattribute__(name)
+
+
+class LazySeriesGroupBy(LazyCompanion, SeriesGroupBy):
+    """pandas' groupby over one column of a lazy frame."""
+
+
+def _face(state: GroupState, _: Any = None) -> Any:
+    kind = LazySeriesGroupBy if isinstance(state.selected, str) else LazyDataFrameGroupBy
+    return kind.standing(state, lambda: _pandas_groupby(state))
+
+
+WRAPPERS[GroupState] = _face
+
+
+def _pandas_groupby(state: GroupState) -> Any:
+    groupby = pd.DataFrame.groupby(
+        wrap(state.frame),
+        by=state.by,
+        as_index=state.as_index,
+        sort=state.sort,
+        dropna=state.dropna,
+    )
+    if state.selected is None:
+        return groupby
+    return groupby[state.selected if isinstance(state.selected, str) else list(state.selected)]
+
+
+@native(pd.DataFrame)
+def groupby(
+    frame: FrameState,
+    by: Any = None,
+    as_index: bool = True,
+    sort: bool = True,
+    observed: bool = True,
+    dropna: bool = True,
+) -> GroupState:
+    names: list[Hashable] = []
+    exprs: list[Expr] = []
+    labels: set[str] = set()
+    for key in by if isinstance(by, list) else [by]:
+        if isinstance(key, pd.Series):
+            state = state_of(key)
+            if not same_rows(state.rows, frame.rows):
+                raise NotNative("a key over other rows")
+            column = settle(state)
+        elif type(key) is str and key in frame.columns:
+            column = settle(frame.column(key))
+            labels.add(key)
+        else:
+            raise NotNative(f"a key of type {type(key).__name__}")
+        if column.field.kind == "opaque":
+            raise NotNative(f"a key of dtype {column.field.dtype}")
+        names.append(column.name)
+        exprs.append(column.expr)
+    if not exprs or len(set(names)) < len(names):
+        raise NotNative("no keys, or two of the same name")
+    keys = tuple(zip(names, exprs, strict=True))
+    return GroupState(frame, by, keys, frozenset(labels), as_index, sort, dropna)
+
+
+@native(DataFrameGroupBy)
+def __getitem__(group: GroupState, key: Any) -> GroupState:
+    labels = label_list(group.frame, key)
+    if group.selected is not None or len(set(labels)) < len(labels):
+        raise NotNative("a selection of a selection")
+    if isinstance(key, str):
+        return replace(group, selected=key)
+    return replace(group, selected=tuple(labels))
+
+
+def aggregated(group: GroupState, calls: dict[str, tuple[str, str, dict[str, Any]]]) -> FrameState:
+    """One row per group: for each new label the column, the aggregation and its parameters."""
+    frame = group.frame
+    count_only = {"count", "size"}
+    frame = frame.settled({c for c, f, _ in calls.values() if f not in count_only})
+    nodes = []
+    for label, (column, function, params) in calls.items():
+        call = AggregateCall(function, frame.columns[column], tuple(sorted(params.items())))
+        AGGREGATIONS[function].result(typed(call.arg, frame.rows), params)
+        nodes.append((label, call))
+    hidden = [(f"{HIDDEN}key{i}", expr) for i, (_, expr) in enumerate(group.keys)]
+    rows = Aggregate(frame.rows, tuple(hidden), tuple(nodes), group.sort, group.dropna)
+    return _result(group, rows, list(calls))
+
+
+def _result(group: GroupState, rows: Aggregate, labels: list[str]) -> FrameState:
+    columns: dict[str, Expr] = {label: Column(label) for label in labels}
+    keys = [Column(f"{HIDDEN}key{i}") for i in range(len(group.keys))]
+    names = [name for name, _ in group.keys]
+    if group.as_index:
+        return FrameState(rows, columns, Levels(tuple(keys), tuple(names)))
+    if not all(type(name) is str and name not in columns for name in names):
+        raise NotNative("a key that has the name of a result, or no name")
+    named: dict[str, Expr] = {str(n): key for n, key in zip(names, keys, strict=True)}
+    return FrameState(rows, {**named, **columns}, RangeSpec())
+
+
+def _one_function(group: GroupState, function: str, **params: Any) -> Any:
+    """The same aggregation of every chosen column; a series for a SeriesGroupBy."""
+    labels = group.values
+    if not labels:
+        raise NotNative("no columns to aggregate")
+    result = aggregated(group, {label: (label, function, params) for label in labels})
+    if isinstance(group.selected, str) and group.as_index:
+        return result.column(group.selected)
+    return result
+
+
+def _numeric(group: GroupState, numeric_only: bool) -> GroupState:
+    if not numeric_only or isinstance(group.selected, str):
+        return group
+    kept = [c for c in group.values if group.frame.fields[c].kind in _NUMBERS]
+    if any(not group.frame.fields[c].settled for c in group.values):
+        raise NotNative("numeric_only with dtypes that depend on data")
+    return replace(group, selected=tuple(kept))
+
+
+def _declare(name: str) -> None:
+    def aggregate_groups(group: GroupState, numeric_only: bool = False) -> Any:
+        return _one_function(_numeric(group, numeric_only), name)
+
+    native(DataFrameGroupBy, SeriesGroupBy, name=name)(aggregate_groups)
+
+
+for _name in ("sum", "mean", "min", "max", "median", "first", "last"):
+    _declare(_name)
+
+
+@native(DataFrameGroupBy, SeriesGroupBy)
+def count(group: GroupState) -> Any:
+    return _one_function(group, "count")
+
+
+@native(DataFrameGroupBy, SeriesGroupBy)
+def nunique(group: GroupState) -> Any:
+    return _one_function(group, "nunique")
+
+
+@native(DataFrameGroupBy, SeriesGroupBy)
+def std(group: GroupState, ddof: int = 1, numeric_only: bool = False) -> Any:
+    return _one_function(_numeric(group, numeric_only), "std", ddof=ddof)
+
+
+@native(DataFrameGroupBy, SeriesGroupBy)
+def var(group: GroupState, ddof: int = 1, numeric_only: bool = False) -> Any:
+    return _one_function(_numeric(group, numeric_only), "var", ddof=ddof)
+
+
+@native(DataFrameGroupBy, SeriesGroupBy)
+def size(group: GroupState) -> Any:
+    some_column = next(iter(group.frame.columns))
+    result = aggregated(group, {"size": (some_column, "size", {})})
+    if not group.as_index:
+        return result
+    name = group.selected if isinstance(group.selected, str) else None
+    return replace(result.column("size"), name=name)
+
+
+@native(DataFrameGroupBy, name="agg")
+@native(DataFrameGroupBy, name="aggregate")
+def aggregate_frame(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
+    if func is None:
+        calls: dict[str, tuple[str, str, dict[str, Any]]] = {}
+        for label, spec in kwargs.items():
+            column, function = spec[:2] if isinstance(spec, tuple) else (None, None)
+            calls[label] = (_known(group, column), _named(function), {})
+        return aggregated(group, calls)
+    if kwargs:
+        raise NotNative("arguments of aggregation functions")
+    if isinstance(func, dict):
+        calls = {_known(group, label): (label, _named(f), {}) for label, f in func.items()}
+        return aggregated(group, calls)
+    return _one_function(group, _named(func))
+
+
+@native(SeriesGroupBy, name="agg")
+@native(SeriesGroupBy, name="aggregate")
+def aggregate_series(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
+    (column,) = group.values
+    if isinstance(func, list) and not kwargs:
+        kwargs = {_named(f): f for f in func}
+        if len(kwargs) < len(func):
+            raise NotNative("one aggregation twice")
+        func = None
+    if func is None:
+        return aggregated(group, {label: (column, _named(f), {}) for label, f in kwargs.items()})
+    if kwargs:
+        raise NotNative("arguments of aggregation functions")
+    return _one_function(group, _named(func))
+
+
+def _known(group: GroupState, label: Any) -> str:
+    (column,) = label_list(group.frame, [label])
+    if group.selected is not None and column not in group.values:
+        raise NotNative("a column outside of the selection")
+    return column
+
+
+def _named(function: Any) -> str:
+    """The name of a native aggregation."""
+    if not isinstance(function, str) or function not in _AGGREGATIONS:
+        raise NotNative(f"aggregation {function!r}")
+    return function
+
+
+_AGGREGATIONS = frozenset(
+    (
+        "sum",
+        "mean",
+        "min",
+        "max",
+        "median",
+        "first",
+        "last",
+        "count",
+        "nunique",
+        "std",
+        "var",
+        "size",
+    )
+)
+
+
+install(LazyDataFrameGroupBy, DataFrameGroupBy)
+install(LazySeriesGroupBy, SeriesGroupBy)

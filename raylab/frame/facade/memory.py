@@ -1,0 +1,102 @@
+"""Data in memory as a plan: held by a Copy-on-Write reference, given back when nothing uses it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import pandas as pd
+from pandas import MultiIndex, RangeIndex
+
+from raylab.frame.facade.state import FrameState, IndexSpec, Levels, RangeSpec, SeriesState
+from raylab.frame.plan.expressions import Column
+from raylab.frame.plan.nodes import HIDDEN, Scan
+from raylab.frame.plan.schema import NotNative, kind_of
+from raylab.frame.sources.memory import PandasSource
+
+VALUES = f"{HIDDEN}values"
+
+
+def frame_in_memory(obj: Any) -> FrameState | None:
+    """The state over a real frame's data, or None where it has no native form."""
+    labels = obj._mgr.axes[0]
+    if not _native_labels(labels):
+        return None
+    try:
+        scan = _origin(obj)
+        index = _index_spec(scan.source.levels, obj._mgr.axes[1])
+    except NotNative:
+        return None
+    return FrameState(scan, {str(n): Column(str(n)) for n in labels}, index, labels.name)
+
+
+def series_in_memory(obj: Any) -> SeriesState | None:
+    """The state over a real series' data, or None where it has no native form."""
+    try:
+        scan = _origin(obj)
+        index = _index_spec(scan.source.levels, obj._mgr.axes[0])
+    except NotNative:
+        return None
+    return SeriesState(scan, Column(VALUES), obj._name, index)
+
+
+def _native_labels(labels: pd.Index) -> bool:
+    return (
+        not isinstance(labels, MultiIndex)
+        and len(labels) > 0
+        and labels.is_unique
+        and all(type(label) is str and not label.startswith(HIDDEN) for label in labels)
+    )
+
+
+def _origin(obj: Any) -> Any:
+    """The scan over an object's data; the same one while the data is the same."""
+    known = obj.__dict__.get("_origin")
+    scan = None if known is None else known()
+    if scan is not None and _unchanged(scan.source.snapshot, obj._mgr):
+        return scan
+    scan = _scan(obj._mgr)
+    obj.__dict__["_origin"] = weakref.ref(scan)
+    return scan
+
+
+def _unchanged(then: Any, now: Any) -> bool:
+    """True when the blocks are those of the snapshot: Copy-on-Write puts new ones on a change."""
+    return (
+        len(then.blocks) == len(now.blocks)
+        and all(a.values is b.values for a, b in zip(then.blocks, now.blocks, strict=True))
+        and all(a.is_(b) for a, b in zip(then.axes, now.axes, strict=True))
+    )
+
+
+def _scan(manager: Any) -> Scan:
+    """A scan of a block manager's data as it is now."""
+    snapshot = manager.copy(deep=False)
+    if snapshot.ndim == 1:
+        series = pd.Series._from_mgr(snapshot, snapshot.axes)
+        series._name = None
+        frame = series.to_frame(VALUES)
+    else:
+        frame = pd.DataFrame._from_mgr(snapshot, snapshot.axes)
+    source = PandasSource(frame, snapshot, _levels(snapshot.axes[-1]))
+    for name, field in source.fields.items():
+        if kind_of(field.dtype) == "opaque":
+            raise NotNative(f"column {name!r} of dtype {field.dtype} in memory")
+    return Scan(source, tuple(source.fields))
+
+
+def _levels(index: pd.Index) -> dict[str, pd.Index]:
+    """The index levels as columns; a RangeIndex needs none."""
+    if isinstance(index, RangeIndex):
+        return {}
+    if getattr(index, "freq", None) is not None:
+        raise NotNative("an index with a frequency")
+    if not isinstance(index, MultiIndex):
+        return {f"{HIDDEN}index0": index}
+    return {f"{HIDDEN}index{i}": index.get_level_values(i) for i in range(index.nlevels)}
+
+
+def _index_spec(levels: dict[str, pd.Index], index: pd.Index) -> IndexSpec:
+    if isinstance(index, RangeIndex):
+        return RangeSpec(index.start, index.step, index.name)
+    return Levels(tuple(Column(name) for name in levels), tuple(index.names))

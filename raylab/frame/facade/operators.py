@@ -1,0 +1,277 @@
+"""Arithmetic, comparison and logic of series and frames, and functions of each value."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+from pandas.api.extensions import no_default
+from pandas.api.types import is_list_like, is_scalar
+
+from raylab.frame import support
+from raylab.frame.facade.base import native, state_of, wrap
+from raylab.frame.facade.selection import label_list
+from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
+from raylab.frame.plan.expressions import Expr, Literal, Membership, call
+from raylab.frame.plan.functions import FUNCTIONS
+from raylab.frame.plan.nodes import Project
+from raylab.frame.plan.schema import NotNative, kind_of
+
+_LOGIC = {"and_": "and", "or_": "or", "xor": "xor", "rand_": "and", "ror_": "or", "rxor": "xor"}
+_REVERSED = {
+    name: name[1:] for name in ("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow")
+}
+
+
+def operand(state: SeriesState, other: Any) -> tuple[SeriesState, Expr]:
+    """Both sides of an operation as expressions over the same rows, with settled dtypes."""
+    state = settle(state)
+    if isinstance(other, pd.Series):
+        right = state_of(other)
+        if not same_rows(right.rows, state.rows):
+            raise NotNative("the other side has other rows")
+        return state, settle(right).expr
+    return state, constant(state, other)
+
+
+def constant(state: SeriesState, value: Any) -> Literal:
+    """A scalar of the other side; a string compared with datetimes is one of them."""
+    if is_list_like(value) or not is_scalar(value):
+        raise NotNative(f"the other side is of type {type(value).__name__}")
+    if isinstance(value, str) and state.field.kind in ("datetime", "timedelta"):
+        moment = pd.Timestamp if state.field.kind == "datetime" else pd.Timedelta
+        try:
+            return Literal(moment(value))
+        except ValueError as error:
+            raise NotNative(str(error)) from error
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        raise NotNative("a date beside datetimes")
+    return Literal(value)
+
+
+def binary(state: SeriesState, other: Any, operation: str) -> SeriesState:
+    """A series and another side, combined row by row by an operator's name."""
+    left, right = operand(state, other)
+    function = _REVERSED.get(operation) or _LOGIC.get(operation, operation)
+    if function not in FUNCTIONS:
+        raise NotNative(f"operator {operation}")
+    arguments = (right, left.expr) if operation in _REVERSED else (left.expr, right)
+    return replace(left.mapped(call(function, *arguments)), name=_result_name(state, other))
+
+
+def _result_name(state: SeriesState, other: Any) -> Any:
+    """The common name of both sides, as in pandas."""
+    if isinstance(other, pd.Series) and other.name != state.name:
+        return None
+    return state.name
+
+
+def frame_binary(frame: FrameState, other: Any, operation: str) -> FrameState:
+    """Every column of a frame with a constant, or with the same column of a frame of its rows."""
+    if isinstance(other, pd.DataFrame):
+        right = state_of(other)
+        if list(right.columns) != list(frame.columns) or not same_rows(right.rows, frame.rows):
+            raise NotNative("the other side has other rows or columns")
+        others = {label: wrap(right.column(label)) for label in frame.columns}
+    else:
+        others = dict.fromkeys(frame.columns, other)
+    columns = {
+        label: binary(frame.column(label), others[label], operation).expr for label in frame.columns
+    }
+    return replace(frame, columns=columns)
+
+
+def install_operators(face: type, owner: type, combine: Callable[[Any, Any, str], Any]) -> None:
+    """Routes pandas' three hooks of all operators to the native form."""
+    for hook in ("_arith_method", "_cmp_method", "_logical_method"):
+        setattr(face, hook, _operator(owner, hook, combine))
+
+
+def _operator(owner: type, hook: str, combine: Callable[[Any, Any, str], Any]) -> Any:
+    base = getattr(owner, hook)
+
+    def method(self: Any, other: Any, op: Any) -> Any:
+        state = self._state()
+        if state is None:
+            return base(self, other, op)
+        name = op.__name__
+        try:
+            result = combine(state, other, name)
+        except NotNative as reason:
+            with support.falling_back(f"{owner.__name__}.__{name.strip('_')}__", str(reason)):
+                return base(self, other, op)
+        return wrap(result, self)
+
+    return method
+
+
+def each(state: Any, function: str, **params: Any) -> Any:
+    """A function of every value of a series or of every column of a frame."""
+    if isinstance(state, SeriesState):
+        return state.mapped(call(function, state.expr, **params))
+    columns = {label: call(function, expr, **params) for label, expr in state.columns.items()}
+    result = replace(state, columns=columns)
+    _ = result.fields
+    return result
+
+
+def settled(state: Any) -> Any:
+    """A series or frame whose dtypes no longer depend on data."""
+    return settle(state) if isinstance(state, SeriesState) else state.settled(state.columns)
+
+
+@native(pd.DataFrame, pd.Series)
+def __invert__(state: Any) -> Any:
+    return each(settled(state), "not")
+
+
+@native(pd.DataFrame, pd.Series)
+def __neg__(state: Any) -> Any:
+    return each(settled(state), "neg")
+
+
+@native(pd.DataFrame, pd.Series, name="abs")
+def abs_(state: Any) -> Any:
+    return each(settled(state), "abs")
+
+
+@native(pd.DataFrame, pd.Series)
+def isna(state: Any) -> Any:
+    return each(state, "isna")
+
+
+@native(pd.DataFrame, pd.Series)
+def isnull(state: Any) -> Any:
+    return each(state, "isna")
+
+
+@native(pd.DataFrame, pd.Series)
+def notna(state: Any) -> Any:
+    return each(state, "notna")
+
+
+@native(pd.DataFrame, pd.Series)
+def notnull(state: Any) -> Any:
+    return each(state, "notna")
+
+
+@native(pd.DataFrame, pd.Series, name="round")
+def round_(state: Any, decimals: Any = 0) -> Any:
+    if not isinstance(decimals, int):
+        raise NotNative("decimals other than one integer")
+    if isinstance(state, SeriesState):
+        return each(settled(state), "round", decimals=decimals)
+    frame = settled(state)
+    rounded = {
+        label: call("round", expr, decimals=decimals)
+        for label, expr in frame.columns.items()
+        if frame.fields[label].kind in ("int", "float")
+    }
+    return _checked(frame.assign(rounded))
+
+
+def _checked(frame: FrameState) -> FrameState:
+    _ = frame.fields
+    return frame
+
+
+@native(pd.Series)
+def fillna(series: SeriesState, value: Any) -> SeriesState:
+    left, right = operand(series, value)
+    return left.mapped(call("fillna", left.expr, right))
+
+
+@native(pd.Series)
+def between(series: SeriesState, left: Any, right: Any, inclusive: str = "both") -> SeriesState:
+    lower = "ge" if inclusive in ("both", "left") else "gt"
+    upper = "le" if inclusive in ("both", "right") else "lt"
+    if inclusive not in ("both", "left", "right", "neither"):
+        raise NotNative("argument inclusive")
+    above = binary(series, left, lower)
+    return above.mapped(call("and", above.expr, binary(series, right, upper).expr))
+
+
+@native(pd.Series)
+def isin(series: SeriesState, values: Any) -> SeriesState:
+    series = settle(series)
+    if isinstance(values, pd.Series) and "_lazy" in values.__dict__:
+        return series.mapped(_membership(series, settle(state_of(values))))
+    if isinstance(values, str) or not is_list_like(values) or isinstance(values, dict):
+        raise NotNative(f"values of type {type(values).__name__}")
+    listed = list(values)
+    present = tuple(constant(series, v).value for v in listed if is_scalar(v) and not pd.isna(v))
+    if any(not is_scalar(v) for v in listed):
+        raise NotNative("values that are not scalars")
+    if not present:
+        raise NotNative("no values to look for")
+    missing = len(present) < len(listed)
+    return series.mapped(call("isin", series.expr, values=present, missing=missing))
+
+
+def _membership(series: SeriesState, values: SeriesState) -> Expr:
+    if kind_of(values.field.dtype) != series.field.kind or series.field.kind == "opaque":
+        raise NotNative(f"{series.field.dtype} among {values.field.dtype}")
+    expr, other = series.expr, values.expr
+    if values.field.dtype != series.field.dtype:
+        other = call("cast", other, dtype=series.field.dtype)
+    return Membership(expr, Project(values.rows, (("member", other),)))
+
+
+def _where(state: Any, cond: Any, other: Any, *, keep: bool) -> Any:
+    if not isinstance(state, SeriesState) or not isinstance(cond, pd.Series):
+        raise NotNative("a condition that is no series")
+    series, condition = operand(state, cond)
+    if not keep:
+        condition = call("not", condition)
+    if other is no_default or (is_scalar(other) and pd.isna(other)):
+        return series.mapped(call("where_missing", condition, series.expr))
+    _, value = operand(series, other)
+    return series.mapped(call("where", condition, series.expr, value))
+
+
+@native(pd.Series)
+def where(series: SeriesState, cond: Any, other: Any = no_default) -> SeriesState:
+    result: SeriesState = _where(series, cond, other, keep=True)
+    return result
+
+
+@native(pd.Series)
+def mask(series: SeriesState, cond: Any, other: Any = no_default) -> SeriesState:
+    result: SeriesState = _where(series, cond, other, keep=False)
+    return result
+
+
+@native(pd.Series)
+def clip(series: SeriesState, lower: Any = None, upper: Any = None) -> SeriesState:
+    for bound in (lower, upper):
+        if bound is not None and (not is_scalar(bound) or pd.isna(bound)):
+            raise NotNative("bounds other than numbers")
+    if lower is None and upper is None:
+        raise NotNative("no bounds")
+    if lower is not None and upper is not None and lower > upper:
+        lower, upper = upper, lower
+    return settle(series).mapped(call("clip", settle(series).expr, lower=lower, upper=upper))
+
+
+@native(pd.Series, name="map")
+def map_(series: SeriesState, func: Any = None) -> SeriesState:
+    if type(func) is not dict or not all(is_scalar(k) and not pd.isna(k) for k in func):
+        raise NotNative("a mapping other than a dictionary of constants")
+    return settle(series).mapped(call("map", settle(series).expr, pairs=tuple(func.items())))
+
+
+@native(pd.DataFrame, pd.Series)
+def astype(state: Any, dtype: Any) -> Any:
+    if isinstance(state, SeriesState):
+        return each(settle(state), "cast", dtype=pd.api.types.pandas_dtype(dtype))
+    targets = dtype if isinstance(dtype, dict) else dict.fromkeys(state.columns, dtype)
+    labels = label_list(state, list(targets))
+    frame = state.settled(labels)
+    casts = {
+        label: call("cast", frame.columns[label], dtype=pd.api.types.pandas_dtype(targets[label]))
+        for label in labels
+    }
+    return _checked(frame.assign(casts))

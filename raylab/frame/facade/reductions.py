@@ -1,0 +1,140 @@
+"""Reductions of a series to a scalar, and of a frame to a series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from raylab.frame.execution import engine
+from raylab.frame.execution.conversion import to_array
+from raylab.frame.facade.base import native
+from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, settle
+from raylab.frame.plan.functions import AGGREGATIONS
+from raylab.frame.plan.nodes import Aggregate, AggregateCall
+from raylab.frame.plan.schema import FLOAT64, NotNative
+
+_NUMBERS = ("int", "float", "bool")
+
+
+def scalar(state: SeriesState, function: str, **params: Any) -> Any:
+    """One value of all rows, as the scalar that pandas returns: a trigger."""
+    series = settle(state)
+    call = AggregateCall(function, series.expr, tuple(sorted(params.items())))
+    field = AGGREGATIONS[function].result(series.field, params)
+    calls = (("value", call), ("present", AggregateCall("count", series.expr)))
+    row = engine.reduce_rows(series.rows, calls)
+    if not row["present"][0] and function in ("min", "max", "first", "last"):
+        raise NotNative("a reduction of nothing")
+    if row["value"][0] is None and field.dtype == FLOAT64:
+        return np.float64("nan")
+    return pd.Series(to_array(row["value"], field.dtype)).iloc[0]
+
+
+def _columns(frame: FrameState, numeric_only: bool) -> list[str]:
+    if not numeric_only:
+        return list(frame.columns)
+    kinds = {label: frame.fields[label] for label in frame.columns}
+    if any(not field.settled for field in kinds.values()):
+        raise NotNative("numeric_only with dtypes that depend on data")
+    return [label for label, field in kinds.items() if field.kind in _NUMBERS]
+
+
+def per_column(state: FrameState, function: str, labels: list[str], **params: Any) -> Any:
+    """One value per column, in one pass: a trigger. The result is a small pandas series."""
+    frame = state.settled(labels)
+    if not labels:
+        raise NotNative("no columns")
+    calls = tuple(
+        (label, AggregateCall(function, frame.columns[label], tuple(sorted(params.items()))))
+        for label in labels
+    )
+    node = Aggregate(frame.rows, (), calls)
+    fields = node.schema
+    if len({f.kind for f in fields.values()} - set(_NUMBERS)):
+        raise NotNative("reductions of columns that are not numbers")
+    row = engine.reduce_rows(frame.rows, calls)
+    if function in ("min", "max") and any(row[label][0] is None for label in labels):
+        raise NotNative("a reduction of nothing")
+    dtypes = [dtype_of(fields[label]) for label in labels]
+    common = np.result_type(*dtypes) if len(set(dtypes)) > 1 else dtypes[0]  # type: ignore[arg-type]  # NumPy dtypes
+    if len({np.dtype(d).kind == "b" for d in dtypes}) > 1:  # type: ignore[arg-type]  # NumPy dtypes
+        raise NotNative("reductions of bool and number columns together")
+    values = [np.nan if row[label][0] is None else row[label][0] for label in labels]
+    return _small_series(values, labels, common)
+
+
+def _small_series(values: list[Any], labels: list[str], dtype: Any) -> Any:
+    from raylab.frame.facade.series import Series
+
+    return Series(values, index=labels, dtype=dtype)
+
+
+def _reduction(name: str) -> None:
+    """Declares a reduction that takes ``numeric_only`` and nothing else."""
+
+    def on_series(series: SeriesState, numeric_only: bool = False) -> Any:
+        return scalar(series, name)
+
+    def on_frame(frame: FrameState, numeric_only: bool = False) -> Any:
+        return per_column(frame, name, _columns(frame, numeric_only))
+
+    native(pd.Series, name=name)(on_series)
+    native(pd.DataFrame, name=name)(on_frame)
+
+
+for _name in ("sum", "mean", "min", "max", "median"):
+    _reduction(_name)
+
+
+def _spread(name: str) -> None:
+    def on_series(series: SeriesState, ddof: int = 1, numeric_only: bool = False) -> Any:
+        return scalar(series, name, ddof=ddof)
+
+    def on_frame(frame: FrameState, ddof: int = 1, numeric_only: bool = False) -> Any:
+        return per_column(frame, name, _columns(frame, numeric_only), ddof=ddof)
+
+    native(pd.Series, name=name)(on_series)
+    native(pd.DataFrame, name=name)(on_frame)
+
+
+_spread("std")
+_spread("var")
+
+
+@native(pd.Series)
+def count(series: SeriesState) -> Any:
+    row = engine.reduce_rows(series.rows, (("value", AggregateCall("count", series.expr)),))
+    return np.int64(row["value"][0])
+
+
+@native(pd.Series)
+def nunique(series: SeriesState, dropna: bool = True) -> Any:
+    if not dropna:
+        raise NotNative("argument dropna")
+    return int(scalar(series, "nunique"))
+
+
+@native(pd.Series, name="any")
+def any_(series: SeriesState) -> Any:
+    return scalar(series, "any")
+
+
+@native(pd.Series, name="all")
+def all_(series: SeriesState) -> Any:
+    return scalar(series, "all")
+
+
+@native(pd.Series)
+def quantile(series: SeriesState, q: Any = 0.5, interpolation: str = "linear") -> Any:
+    if not isinstance(q, float) or interpolation not in ("linear", "lower", "higher", "midpoint"):
+        raise NotNative("several quantiles")
+    return scalar(series, "quantile", q=q, interpolation=interpolation)
+
+
+@native(pd.Series)
+def agg(series: SeriesState, func: Any = None) -> Any:
+    if not isinstance(func, str) or func not in AGGREGATIONS or func in ("size", "first", "last"):
+        raise NotNative("an aggregation other than a known name")
+    return scalar(series, func)

@@ -1,0 +1,176 @@
+"""What a lazy frame, series or groupby stands for: expressions over the rows of a plan node."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from raylab.frame.execution import engine
+from raylab.frame.plan.expressions import Column, Expr, call
+from raylab.frame.plan.nodes import HIDDEN, Node, Project, RowNumber, hidden_name, typed
+from raylab.frame.plan.schema import Dtype, Field, NotNative, promoted
+
+LEVEL = f"{HIDDEN}level"
+
+
+@dataclass(frozen=True)
+class RangeSpec:
+    """A RangeIndex: rows numbered in their order; nothing is stored."""
+
+    start: int = 0
+    step: int = 1
+    name: Hashable = None
+
+
+@dataclass(frozen=True)
+class Levels:
+    """An index of expressions over the rows."""
+
+    exprs: tuple[Expr, ...]
+    names: tuple[Hashable, ...]
+
+
+IndexSpec = RangeSpec | Levels
+
+
+@dataclass(frozen=True)
+class FrameState:
+    """A lazy DataFrame.
+
+    Attributes:
+        rows: the node whose rows the frame has.
+        columns: expressions over these rows by label; labels are distinct strings.
+        index: the row labels.
+        columns_name: the name of the column axis.
+    """
+
+    rows: Node
+    columns: dict[str, Expr]
+    index: IndexSpec = RangeSpec()
+    columns_name: Hashable = None
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """The field of each column."""
+        return {label: typed(expr, self.rows) for label, expr in self.columns.items()}
+
+    def column(self, label: str) -> SeriesState:
+        """One column as a series."""
+        return SeriesState(self.rows, self.columns[label], label, self.index)
+
+    def over(self, rows: Node) -> FrameState:
+        """The same columns over other rows that have what the expressions read."""
+        return replace(self, rows=rows)
+
+    def select(self, labels: Iterable[str]) -> FrameState:
+        """Some of the columns, in the given order."""
+        return replace(self, columns={label: self.columns[label] for label in labels})
+
+    def assign(self, columns: dict[str, Expr]) -> FrameState:
+        """Columns replaced or appended."""
+        return replace(self, columns={**self.columns, **columns})
+
+    def pinned(self) -> FrameState:
+        """The frame with its RangeIndex as a column, before rows are dropped or moved."""
+        rows, index = _pin(self.rows, self.index)
+        return replace(self, rows=rows, index=index)
+
+    def flat(self) -> FrameState:
+        """The frame over rows whose columns are named as its own."""
+        if all(isinstance(e, Column) and e.name == label for label, e in self.columns.items()):
+            return self
+        return flatten(self)
+
+    def settled(self, labels: Iterable[str]) -> FrameState:
+        """The frame where the dtypes of these columns no longer depend on data: a trigger."""
+        changed = {
+            label: settle(self.column(label)).expr
+            for label in labels
+            if not self.fields[label].settled
+        }
+        return self.assign(changed) if changed else self
+
+
+@dataclass(frozen=True)
+class SeriesState:
+    """A lazy Series: one expression over the rows of a node."""
+
+    rows: Node
+    expr: Expr
+    name: Hashable
+    index: IndexSpec = RangeSpec()
+
+    @cached_property
+    def field(self) -> Field:
+        """The field of the values."""
+        return typed(self.expr, self.rows)
+
+    def mapped(self, expr: Expr) -> SeriesState:
+        """Other values over the same rows; refused here when there is no kernel for them."""
+        state = replace(self, expr=expr)
+        _ = state.field
+        return state
+
+    def frame(self, label: str) -> FrameState:
+        """The series as the only column of a frame."""
+        return FrameState(self.rows, {label: self.expr}, self.index)
+
+    def pinned(self) -> SeriesState:
+        """The series with its RangeIndex as a column."""
+        rows, index = _pin(self.rows, self.index)
+        return replace(self, rows=rows, index=index)
+
+
+def same_rows(left: Node, right: Node) -> bool:
+    """True when both have the same rows in the same order, so that no alignment is needed."""
+    return left is right or left.fingerprint == right.fingerprint
+
+
+def settle(state: SeriesState) -> SeriesState:
+    """The series with a dtype that no longer depends on data; runs the probes once: a trigger."""
+    field = state.field
+    if field.settled:
+        return state
+    found = any(engine.has_rows(probe) for probe in field.promotions)
+    return state.mapped(call("promoted" if found else "plain", state.expr))
+
+
+def dtype_of(field: Field) -> Dtype:
+    """The pandas dtype of a field; runs the probes when it depends on data: a trigger."""
+    if any(engine.has_rows(probe) for probe in field.promotions):
+        return promoted(field.dtype)
+    return field.dtype
+
+
+def value_node(state: FrameState) -> tuple[Node, tuple[str, ...]]:
+    """The plan of a frame's value: its columns, then its index levels under hidden names."""
+    levels = _level_columns(state.index)
+    columns = (*state.columns.items(), *levels.items())
+    if not columns:
+        raise NotNative("a frame without columns")
+    return Project(state.rows, columns), tuple(levels)
+
+
+def flatten(state: FrameState) -> FrameState:
+    """The frame over a projection that has its columns and index levels by name."""
+    node, levels = value_node(state)
+    index = state.index
+    if isinstance(index, Levels):
+        index = Levels(tuple(Column(name) for name in levels), index.names)
+    return FrameState(
+        node, {label: Column(label) for label in state.columns}, index, state.columns_name
+    )
+
+
+def _level_columns(index: IndexSpec) -> dict[str, Expr]:
+    if isinstance(index, RangeSpec):
+        return {}
+    return {f"{LEVEL}{i}": expr for i, expr in enumerate(index.exprs)}
+
+
+def _pin(rows: Node, index: IndexSpec) -> tuple[Node, Levels]:
+    if isinstance(index, Levels):
+        return rows, index
+    name = hidden_name(rows, "row")
+    return RowNumber(rows, name, index.start, index.step), Levels((Column(name),), (index.name,))

@@ -1,0 +1,28 @@
+"""Kernels: row functions and aggregations on Polars with pandas' semantics. Pure.
+
+Importing the package fills the registry of ``raylab.frame.plan.functions``.
+"""
+
+from raylab.frame.kernels import (
+    aggregations,
+    arithmetic,
+    casts,
+    comparison,
+    conditional,
+    datetimes,
+    logic,
+    missing,
+    strings,
+)
+
+__all__ = [
+    "aggregations",
+    "arithmetic",
+    "casts",
+    "comparison",
+    "conditional",
+    "datetimes",
+    "logic",
+    "missing",
+    "strings",
+]

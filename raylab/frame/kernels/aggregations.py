@@ -1,0 +1,152 @@
+"""Aggregations of groups and of whole columns; missing values are skipped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from raylab.frame.kernels.registry import Context, Operand, aggregation
+from raylab.frame.kernels.types import physical
+from raylab.frame.plan.expressions import Expr, call
+from raylab.frame.plan.functions import Params, Split
+from raylab.frame.plan.schema import BOOL, FLOAT64, INT64, Field, NotNative, column
+
+
+def _summed(field: Field, _: Params) -> Field:
+    match field.kind:
+        case "bool":
+            return Field(INT64, nullable=False)
+        case "int":
+            unsigned = np.dtype(field.dtype).kind == "u"  # type: ignore[arg-type]  # NumPy dtype
+            return Field(np.dtype("uint64") if unsigned else INT64, nullable=False)
+        case "float":
+            return Field(field.dtype, nullable=False, nan=True)
+        case _:
+            raise NotNative(f"a sum of {field.dtype}")
+
+
+@aggregation("sum", _summed, split=Split(("sum",), ("sum",)))
+def _sum(context: Context, operand: Operand) -> pl.Expr:
+    result = physical(context.result.dtype)
+    if operand.field.dtype == np.dtype("float32"):
+        return operand.clean.cast(pl.Float64).sum().cast(pl.Float32)
+    if operand.field.kind == "float":
+        return operand.clean.sum()
+    return operand.expr.cast(result).sum()
+
+
+def _averaged(field: Field, _: Params) -> Field:
+    if field.kind not in ("bool", "int", "float"):
+        raise NotNative(f"an average of {field.dtype}")
+    return column(field.dtype if field.kind == "float" else FLOAT64)
+
+
+def _mean_of_parts(total: Expr, count: Expr) -> Expr:
+    return call("truediv", total, count)
+
+
+@aggregation("float_sum", lambda _field, _params: Field(FLOAT64, nullable=False, nan=True))
+def _float_sum(_: Context, operand: Operand) -> pl.Expr:
+    """The part of a mean: the sum as float64."""
+    return operand.clean.cast(pl.Float64).sum()
+
+
+@aggregation(
+    "mean",
+    _averaged,
+    split=Split(("float_sum", "count"), ("float_sum", "sum"), _mean_of_parts),
+)
+def _mean(context: Context, operand: Operand) -> pl.Expr:
+    return operand.clean.cast(pl.Float64).mean().cast(physical(context.result.dtype))
+
+
+def _extreme(field: Field, _: Params) -> Field:
+    if field.kind == "opaque":
+        raise NotNative(f"the smallest or largest of {field.dtype}")
+    return field
+
+
+@aggregation("min", _extreme, split=Split(("min",), ("min",)))
+def _min(_: Context, operand: Operand) -> pl.Expr:
+    return operand.expr.min()
+
+
+@aggregation("max", _extreme, split=Split(("max",), ("max",)))
+def _max(_: Context, operand: Operand) -> pl.Expr:
+    return operand.expr.max()
+
+
+def _counted(_field: Field, _: Params) -> Field:
+    return Field(INT64, nullable=False)
+
+
+@aggregation("count", _counted, split=Split(("count",), ("sum",)))
+def _count(_: Context, operand: Operand) -> pl.Expr:
+    return operand.clean.count().cast(pl.Int64)
+
+
+@aggregation("size", _counted, split=Split(("size",), ("sum",)))
+def _size(_: Context, _operand: Operand) -> pl.Expr:
+    return pl.len().cast(pl.Int64)
+
+
+@aggregation("nunique", _counted)
+def _nunique(_: Context, operand: Operand) -> pl.Expr:
+    if operand.field.may_miss:
+        return operand.clean.drop_nulls().n_unique().cast(pl.Int64)
+    return operand.expr.n_unique().cast(pl.Int64)
+
+
+@aggregation("first", _extreme, ordered=True)
+def _first(_: Context, operand: Operand) -> pl.Expr:
+    return operand.clean.drop_nulls().first() if operand.field.may_miss else operand.expr.first()
+
+
+@aggregation("last", _extreme, ordered=True)
+def _last(_: Context, operand: Operand) -> pl.Expr:
+    return operand.clean.drop_nulls().last() if operand.field.may_miss else operand.expr.last()
+
+
+def _spread(field: Field, _: Params) -> Field:
+    if field.kind not in ("int", "float") or field.dtype == np.dtype("float32"):
+        raise NotNative(f"the spread of {field.dtype}")
+    return column(FLOAT64)
+
+
+@aggregation("var", _spread)
+def _var(_: Context, operand: Operand, *, ddof: int = 1) -> pl.Expr:
+    return operand.clean.cast(pl.Float64).var(ddof)
+
+
+@aggregation("std", _spread)
+def _std(_: Context, operand: Operand, *, ddof: int = 1) -> pl.Expr:
+    return operand.clean.cast(pl.Float64).std(ddof)
+
+
+@aggregation("median", _spread)
+def _median(_: Context, operand: Operand) -> pl.Expr:
+    return operand.clean.cast(pl.Float64).median()
+
+
+@aggregation("quantile", _spread)
+def _quantile(_: Context, operand: Operand, *, q: float, interpolation: Any) -> pl.Expr:
+    return operand.clean.cast(pl.Float64).quantile(q, interpolation=interpolation)
+
+
+def _boolean(field: Field, _: Params) -> Field:
+    if field.kind != "bool":
+        raise NotNative(f"any or all of {field.dtype}")
+    return replace(field, dtype=BOOL)
+
+
+@aggregation("any", _boolean, split=Split(("any",), ("any",)))
+def _any(_: Context, operand: Operand) -> pl.Expr:
+    return operand.expr.any()
+
+
+@aggregation("all", _boolean, split=Split(("all",), ("all",)))
+def _all(_: Context, operand: Operand) -> pl.Expr:
+    return operand.expr.all()

@@ -1,0 +1,97 @@
+"""How kernels enter the registry, and what a kernel is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import polars as pl
+
+from raylab.frame.kernels.types import literal
+from raylab.frame.plan.functions import (
+    AGGREGATIONS,
+    FUNCTIONS,
+    Aggregation,
+    Function,
+    Params,
+    Split,
+)
+from raylab.frame.plan.literals import LiteralField
+from raylab.frame.plan.schema import Dtype, Field
+
+Kernel: TypeAlias = Callable[..., pl.Expr]
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A compiled argument and what is known about it."""
+
+    expr: pl.Expr
+    field: Field
+
+    @property
+    def clean(self) -> pl.Expr:
+        """The argument with NaN as null; the argument itself where no NaN can be."""
+        return self.expr.fill_nan(None) if self.field.nan else self.expr
+
+    def as_type(self, dtype: Dtype) -> pl.Expr:
+        """The argument in another dtype; a constant is written in it directly."""
+        from raylab.frame.kernels.types import physical
+
+        if isinstance(self.field, LiteralField):
+            return literal(self.field.value, dtype)
+        return self.expr if self.field.dtype == dtype else self.expr.cast(physical(dtype))
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a kernel may know beside its arguments.
+
+    Attributes:
+        result: the field of the result.
+        loose: the result stands in a filter, where null counts as False.
+    """
+
+    result: Field
+    loose: bool = False
+
+
+def function(
+    name: str, result: Callable[[tuple[Field, ...], Params], Field], *, loose: bool = False
+) -> Callable[[Kernel], Kernel]:
+    """Registers a row function: ``kernel(context, *operands, **params) -> pl.Expr``."""
+
+    def register(kernel: Kernel) -> Kernel:
+        FUNCTIONS[name] = Function(name, result, kernel, loose)
+        return kernel
+
+    return register
+
+
+def aggregation(
+    name: str,
+    result: Callable[[Field, Params], Field],
+    *,
+    ordered: bool = False,
+    split: Split | None = None,
+) -> Callable[[Kernel], Kernel]:
+    """Registers an aggregation: ``kernel(context, operand, **params) -> pl.Expr``."""
+
+    def register(kernel: Kernel) -> Kernel:
+        AGGREGATIONS[name] = Aggregation(name, result, kernel, ordered, split)
+        return kernel
+
+    return register
+
+
+def guarded(context: Context, expr: pl.Expr, *operands: Operand, missing: bool = False) -> pl.Expr:
+    """A boolean without nulls: where an operand is missing, the answer is ``missing``.
+
+    The guard is left out where nothing can be missing, and in filters for ``missing=False``.
+    """
+    if not any(operand.field.may_miss for operand in operands):
+        return expr
+    if context.loose and not missing:
+        return expr
+    return expr.fill_null(missing)

@@ -1,0 +1,94 @@
+"""pandas dtypes and their Polars counterparts; constants as Polars literals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from raylab.frame.plan.literals import LiteralField
+from raylab.frame.plan.schema import STR, Dtype, Field, NotNative
+
+_POLARS_BY_NAME: dict[str, pl.DataType] = {
+    "bool": pl.Boolean(),
+    "int8": pl.Int8(),
+    "int16": pl.Int16(),
+    "int32": pl.Int32(),
+    "int64": pl.Int64(),
+    "uint8": pl.UInt8(),
+    "uint16": pl.UInt16(),
+    "uint32": pl.UInt32(),
+    "uint64": pl.UInt64(),
+    "float32": pl.Float32(),
+    "float64": pl.Float64(),
+}
+
+
+def physical(dtype: Dtype) -> pl.DataType:
+    """The Polars dtype that holds a column of this pandas dtype.
+
+    Raises:
+        NotNative: there is none. Seconds are held as milliseconds, the coarsest unit there is.
+    """
+    if isinstance(dtype, np.dtype):
+        if dtype.kind in "Mm":
+            unit = np.datetime_data(dtype)[0].replace("generic", "ns")
+            engine_unit: Any = "ms" if unit == "s" else unit
+            return pl.Datetime(engine_unit) if dtype.kind == "M" else pl.Duration(engine_unit)
+        if dtype.name in _POLARS_BY_NAME:
+            return _POLARS_BY_NAME[dtype.name]
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        zone_unit: Any = "ms" if dtype.unit == "s" else dtype.unit
+        return pl.Datetime(zone_unit, str(dtype.tz))
+    if dtype == STR:
+        return pl.String()
+    raise NotNative(f"dtype {dtype}")
+
+
+def unit_of(dtype: Dtype) -> Any:
+    """The unit of a datetime or timedelta dtype: "s", "ms", "us" or "ns"."""
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return dtype.unit
+    return np.datetime_data(dtype)[0]  # type: ignore[arg-type]  # a NumPy datetime
+
+
+def common_dtype(left: Field, right: Field) -> np.dtype[Any]:
+    """NumPy's result dtype of two numbers; a Python scalar does not widen the other side.
+
+    Raises:
+        NotNative: a Python integer does not fit the other side's dtype.
+    """
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, LiteralField) and one.weak and not isinstance(other, LiteralField):
+            dtype = np.dtype(other.dtype)  # type: ignore[arg-type]  # numbers are NumPy dtypes
+            if isinstance(one.value, int) and not isinstance(one.value, bool):
+                if dtype.kind in "iu":
+                    bounds = np.iinfo(dtype)
+                    if not bounds.min <= one.value <= bounds.max:
+                        raise NotNative(f"the constant {one.value} does not fit {dtype}")
+                if dtype.kind == "b":
+                    return np.dtype("int64")
+                return dtype
+            if isinstance(one.value, float) and dtype.kind == "f":
+                return dtype
+    return np.result_type(left.dtype, right.dtype)  # type: ignore[arg-type]  # NumPy dtypes
+
+
+def literal(value: Any, dtype: Dtype) -> pl.Expr:
+    """A constant as a Polars literal of the given pandas dtype.
+
+    Raises:
+        NotNative: a moment is finer than the unit of the dtype.
+    """
+    kind = physical(dtype)
+    if isinstance(value, pd.Timestamp | pd.Timedelta):
+        unit: Any = kind.time_unit  # type: ignore[attr-defined]  # Datetime and Duration have it
+        ticks = value.as_unit(unit)
+        if ticks != value:
+            raise NotNative(f"the constant {value} in {dtype}")
+        if isinstance(ticks, pd.Timestamp) and ticks.nanosecond == 0 and ticks.tz is None:
+            return pl.lit(ticks.to_pydatetime(), dtype=kind)
+        return pl.lit(ticks._value, dtype=pl.Int64()).cast(kind)
+    return pl.lit(value, dtype=kind)

@@ -1,0 +1,33 @@
+"""``x.isin(other)`` in a filter is a semi-join."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from raylab.frame.plan.expressions import Call, Expr, Membership, call, conjuncts
+from raylab.frame.plan.nodes import Filter, Node, SemiJoin
+
+
+def filter_membership_to_semi_join(node: Node) -> Node:
+    """Filter(x, is_member(e, v) and rest) -> SemiJoin(Filter(x, rest), v); not: an anti-join."""
+    if not isinstance(node, Filter):
+        return node
+    rest: list[Expr] = []
+    joins: list[tuple[Membership, bool]] = []
+    for part in conjuncts(node.predicate):
+        match part:
+            case Membership():
+                joins.append((part, False))
+            case Call("not", (Membership() as member,)):
+                joins.append((member, True))
+            case _:
+                rest.append(part)
+    if not joins:
+        return node
+    rows = node.child
+    if rest:
+        rows = Filter(rows, reduce(lambda a, b: call("and", a, b), rest))
+    for member, anti in joins:
+        values = tuple(member.values.schema)
+        rows = SemiJoin(rows, member.values, (member.arg,), values, anti=anti)
+    return rows

@@ -1,0 +1,110 @@
+"""Fields: what is known about a column before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from pandas.api.extensions import ExtensionDtype
+
+if TYPE_CHECKING:
+    from raylab.frame.plan.nodes import Node
+
+Dtype: TypeAlias = "np.dtype[Any] | ExtensionDtype"
+Kind: TypeAlias = Literal["bool", "int", "float", "str", "datetime", "timedelta", "opaque"]
+
+INT64: Dtype = np.dtype("int64")
+FLOAT64: Dtype = np.dtype("float64")
+BOOL: Dtype = np.dtype("bool")
+OBJECT: Dtype = np.dtype("object")
+STR: Dtype = pd.StringDtype(na_value=np.nan)
+
+_NUMPY_KINDS: dict[str, Kind] = {
+    "b": "bool",
+    "i": "int",
+    "u": "int",
+    "f": "float",
+    "M": "datetime",
+    "m": "timedelta",
+}
+
+
+class NotNative(Exception):  # noqa: N818  a signal between plan and facade, never seen by users
+    """The operation has no native form; the message names the argument or dtype in the way."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column's pandas dtype and what may be missing in it.
+
+    Attributes:
+        dtype: the pandas dtype of the result, unless a promotion applies.
+        nullable: False when the column is known to hold no null.
+        nan: True when a float column may hold NaN as a value. Both null and NaN are missing.
+        promotions: probes of a data-dependent dtype. When one of them yields a row, pandas
+            widens the column: int64 to float64, bool to object (a left merge without a match).
+        widens: as a promotion, where the missing value would be one of the expression itself
+            (``.dt.year`` of a missing date); Project turns it into a probe.
+    """
+
+    dtype: Dtype
+    nullable: bool = True
+    nan: bool = False
+    promotions: tuple[Node, ...] = ()
+    widens: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """The family of dtypes whose kernels apply; ``opaque`` columns only pass through."""
+        return kind_of(self.dtype) if self.settled else "opaque"
+
+    @property
+    def settled(self) -> bool:
+        """False when the dtype depends on data that nobody has looked at yet."""
+        return not (self.promotions or self.widens)
+
+    @property
+    def may_miss(self) -> bool:
+        """True when a value may be missing, as null or as NaN."""
+        return self.nullable or self.nan
+
+    def optional(self) -> Field:
+        """The same field where a null may have come in."""
+        return self if self.nullable else replace(self, nullable=True)
+
+
+Schema: TypeAlias = Mapping[str, Field]
+
+
+def kind_of(dtype: Dtype) -> Kind:
+    """The kernel family of a dtype.
+
+    ``opaque`` covers what has no kernels: object, category and, so far, nullable and Arrow
+    dtypes. Such columns are selected, filtered and joined natively; any other use falls back.
+    """
+    if isinstance(dtype, np.dtype):
+        return _NUMPY_KINDS.get(dtype.kind, "opaque") if dtype.itemsize <= 8 else "opaque"
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return "datetime"
+    if dtype == STR:
+        return "str"
+    return "opaque"
+
+
+def promoted(dtype: Dtype) -> Dtype:
+    """The dtype that pandas gives a column into which a missing value comes."""
+    if isinstance(dtype, np.dtype):
+        if dtype.kind in "iu":
+            return FLOAT64
+        if dtype.kind == "b":
+            return OBJECT
+    return dtype
+
+
+def column(dtype: Dtype, *, missing: bool = True) -> Field:
+    """A field of a computed column; floats that may miss values may hold NaN, too."""
+    is_float = isinstance(dtype, np.dtype) and dtype.kind == "f"
+    return Field(dtype, nullable=missing, nan=missing and is_float)
