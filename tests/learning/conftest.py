@@ -1,0 +1,15 @@
+"""What the tests of learning share: one torch thread, so that nothing spins beside the tests."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread() -> Iterator[None]:
+    """Compute on one thread; trainers may set another number, which ends with the test."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
