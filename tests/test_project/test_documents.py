@@ -4,8 +4,8 @@
   A block that ends in ``experiment.main()`` is an experiment file: it is trained for an update.
 - ``bash`` blocks run as they stand, in a folder with a copy of experiments/. What would take
   long or needs what a test has not is narrowed by programs that come first on the PATH:
-  `raylab train` and `python experiments/...` train for one update; `raylab evaluate` plays one
-  game; `make` only resolves its targets; `ray submit` and `ray job submit` check that the script
+  `raylab train` and `python experiments/...` train for one update, `raylab resume` for another;
+  `raylab evaluate` plays one game; `make` only resolves its targets; `ray submit` and `ray job submit` check that the script
   exists and takes the arguments, without a cluster.
 - ``text``, ``json``, ``yaml`` and the like are not run.
 """
@@ -23,7 +23,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = {"text", "json", "yaml", "toml", "html", "diff"}
-ONE_UPDATE = "--until.agent-steps 1 --evaluation.episodes 1 --placement.threads 1"
+ONE_UPDATE = (
+    "--until.agent-steps 1 --evaluation.episodes 1 --evaluation.random-baseline-episodes 0 "
+    "--placement.threads 1 --placement.address local"
+)
+ANOTHER_UPDATE = "--until.agent-steps 300 --placement.address local"
 LIMIT_S = 280
 
 
@@ -73,7 +77,7 @@ def workplace(tmp_path):
         "raylab": f"""
             case "$1" in
               train) exec {raylab} "$@" {ONE_UPDATE} ;;
-              resume) exec {raylab} "$@" ;;
+              resume) exec {raylab} "$@" {ANOTHER_UPDATE} ;;
               evaluate) exec {raylab} "$@" --episodes 1 ;;
               *) exec {raylab} "$@" ;;
             esac""",
@@ -90,12 +94,7 @@ def workplace(tmp_path):
     for program, script in scripts.items():
         (programs / program).write_text(f"#!/bin/bash\nset -eu\n{script}\n")
         (programs / program).chmod(0o755)
-    environment = {
-        **os.environ,
-        "PATH": f"{programs}:{os.environ['PATH']}",
-        "RAYLAB_DOCUMENT_TEST": "1",
-    }
-    return tmp_path, environment
+    return tmp_path, {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
@@ -129,7 +128,8 @@ def test_python_blocks_run(path, workplace):
     for block in found:
         if block.is_experiment:
             (folder / "experiment.py").write_text(block.text, encoding="utf-8")
-            run([sys.executable, "experiment.py", *ONE_UPDATE.split()], folder, environment)
+            command = [sys.executable, "experiment.py", *ONE_UPDATE.split(), "--seeds", "1"]
+            run(command, folder, environment)
 
 
 @pytest.mark.timeout(LIMIT_S + 20)
