@@ -22,7 +22,7 @@ def house(tmp_path):
         (package / name / "__init__.py").touch()
     (package / "__init__.py").touch()
     (package / "errors.py").touch()
-    (package / "runtime" / "__init__.py").write_text("import raylab.errors\nimport ray\n")
+    (package / "runtime" / "cluster.py").write_text("import raylab.errors\nimport ray\n")
     return package
 
 
