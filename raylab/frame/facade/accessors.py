@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
+import pandas as pd
+
 from raylab.frame import support
+
+
+def own_accessor(series: Any, name: str) -> Any:
+    """Pandas' own accessor of a series."""
+    return vars(pd.Series)[name].__get__(series, type(series))
 
 
 class LazyCompanion:

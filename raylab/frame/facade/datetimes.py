@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 from pandas.core.indexes.accessors import DatetimeProperties
 
-from raylab.frame.facade.accessors import LazyCompanion
+from raylab.frame.facade.accessors import LazyCompanion, own_accessor
 from raylab.frame.facade.base import install, native, wrap
 from raylab.frame.facade.state import SeriesState
 from raylab.frame.plan.expressions import call
@@ -33,9 +32,7 @@ class LazyDatetimeProperties(LazyCompanion, DatetimeProperties):
 
 def datetime_properties(series: Any, state: SeriesState) -> LazyDatetimeProperties:
     """The accessor of a series."""
-    return LazyDatetimeProperties.standing(
-        state, lambda: pd.Series.dt.__get__(series, type(series))
-    )
+    return LazyDatetimeProperties.standing(state, lambda: own_accessor(series, "dt"))
 
 
 @native(DatetimeProperties)

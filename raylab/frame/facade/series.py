@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from raylab.frame.execution import engine
+from raylab.frame.facade.accessors import own_accessor
 from raylab.frame.facade.base import WRAPPERS, LazyObject, become
 from raylab.frame.facade.dataframe import DataFrame, compute_frame
 from raylab.frame.facade.datetimes import datetime_properties
@@ -115,7 +116,7 @@ class Series(LazyObject, pd.Series):
         state = self._state()
         if state is not None and state.field.kind == "str":
             return LazyStringMethods.over(self, state)
-        return pd.Series.str.__get__(self, type(self))
+        return own_accessor(self, "str")
 
     @property
     def dt(self) -> Any:
@@ -123,7 +124,7 @@ class Series(LazyObject, pd.Series):
         state = self._state()
         if state is not None and state.field.kind == "datetime":
             return datetime_properties(self, state)
-        return pd.Series.dt.__get__(self, type(self))
+        return own_accessor(self, "dt")
 
     def __sizeof__(self) -> int:
         lazy: SeriesState | None = self.__dict__.get("_lazy")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
-import pandas as pd
 from pandas.api.extensions import no_default
 from pandas.core.strings.accessor import StringMethods
 
-from raylab.frame.facade.accessors import LazyCompanion
+from raylab.frame.facade.accessors import LazyCompanion, own_accessor
 from raylab.frame.facade.base import install, native
 from raylab.frame.facade.state import SeriesState
 from raylab.frame.plan.expressions import call
@@ -21,7 +21,7 @@ class LazyStringMethods(LazyCompanion, StringMethods):
     @classmethod
     def over(cls, series: Any, state: SeriesState) -> LazyStringMethods:
         """The accessor of a series."""
-        return cls.standing(state, lambda: pd.Series.str.__get__(series, type(series)))
+        return cls.standing(state, lambda: own_accessor(series, "str"))
 
 
 def _pattern(value: Any) -> str:
@@ -116,6 +116,13 @@ def slice_(text: SeriesState, start: Any = None, stop: Any = None) -> SeriesStat
         raise NotNative("negative slice bounds")
     length = None if stop is None else max(stop - first, 0)
     return text.mapped(call("str.slice", text.expr, start=first, length=length))
+
+
+@native(StringMethods)
+def __getitem__(text: SeriesState, key: Any) -> SeriesState:
+    if not isinstance(key, builtins.slice) or key.step not in (None, 1):
+        raise NotNative("a position in a string")
+    return slice_(text, key.start, key.stop)
 
 
 @native(StringMethods)

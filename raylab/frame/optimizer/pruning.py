@@ -20,7 +20,9 @@ def prune_columns(root: Node, lookup: Lookup | None) -> Node:
     required: dict[str, frozenset[str]] = {root.fingerprint: frozenset(root.schema)}
     kept: dict[str, Node] = {}
     for node in walk(root):
-        columns = required[node.fingerprint]
+        columns = required.get(node.fingerprint)
+        if columns is None:
+            continue  # below a kept result
         found = lookup(node, columns) if lookup and not isinstance(node, Scan) else None
         if found is not None:
             kept[node.fingerprint] = found
