@@ -62,14 +62,14 @@ def render(page: Page) -> str:
 
 _METHOD = f"""
 <p>Returns are raw: unclipped, of whole episodes. A seed's curve is the mean of its last
-{WINDOW_EPISODES} episodes. Over seeds the solid line is the interquartile mean, drawn where every
-seed has data; the band and the brackets are 95 % percentile intervals of a bootstrap that
-resamples seeds, stratified by task (Agarwal et al. 2021). One seed has no interval: its thin
-line is all that is known. Thin lines are single seeds, diamonds are evaluations on separate
-seeded environments, the dotted line is the random policy.</p>
-<p class=soft>An agent step is one action; a frame is one frame of the game, several of which may
-pass during an agent step. Wall time is the time of training without evaluation pauses between
-attempts. Agent steps per second is the median over seeds.</p>
+{WINDOW_EPISODES} episodes. Over several seeds, each is a thin line, the thick line is their
+interquartile mean, drawn where all of them have data, and the band and the brackets are 95 %
+percentile intervals of a bootstrap that resamples seeds, stratified by task (Agarwal et al. 2021).
+A single seed has no interval. Diamonds are evaluations in environments of their own; the dotted
+line is the random policy.</p>
+<p class=soft>An agent step is one action; during it several frames of the game may pass. Wall time
+is that of training over all attempts, without what was rolled back. Agent steps per second is the
+median over seeds. Rows that a resumed run trained again count once.</p>
 """
 
 

@@ -243,6 +243,8 @@ def _plot(name: str, title: str, draw: Callable[[Figure], None], size: tuple[flo
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
+        figure.draw_without_rendering()  # lays it out, once for both formats
+        figure.set_layout_engine("none")
         png, svg = io.BytesIO(), io.BytesIO()
         figure.savefig(png, format="png", dpi=160, facecolor="white")
         figure.savefig(svg, format="svg", metadata={"Date": None})

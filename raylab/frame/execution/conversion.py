@@ -34,8 +34,8 @@ def to_array(series: pl.Series, dtype: Dtype) -> Any:
 
 
 def to_index(series: pl.Series, dtype: Dtype, name: Any) -> pd.Index:
-    """A column as an index."""
-    index = pd.Index(to_array(series, dtype), name=name)
+    """A column as an index; its internal name has a NUL, which Arrow's C interface cannot carry."""
+    index = pd.Index(to_array(series.alias(""), dtype), name=name)
     return index if index.dtype == dtype else index.astype(dtype)
 
 
