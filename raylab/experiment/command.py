@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +45,10 @@ def parse(default: Experiment, argv: Sequence[str] | None = None) -> tuple[Exper
 
 
 def run(default: Experiment, argv: Sequence[str] | None = None) -> None:
-    """Parse, train, and end the process with 2 on a mistake, 1 on a failure, 130 on Ctrl-C."""
+    """Parse and train; end the process with 2 on a mistake, 1 on a failure, 130 on Ctrl-C.
+
+    With ``RAYLAB_DEBUG`` in the environment a failure keeps its traceback.
+    """
     errors = Console(stderr=True, highlight=False)
     try:
         experiment, new = parse(default, argv)
@@ -52,6 +56,8 @@ def run(default: Experiment, argv: Sequence[str] | None = None) -> None:
 
         runs = train(experiment, new=new)
     except RaylabError as error:
+        if os.environ.get("RAYLAB_DEBUG"):
+            raise
         errors.print(Text(f"error: {error}"), soft_wrap=True)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import torch
@@ -79,8 +79,8 @@ class Trainer:
         }
         exactness = {
             **where,
-            **{name: versions[name] for name in _DECISIVE if name in versions},
             "vector instructions": torch.backends.cpu.get_cpu_capability(),
+            **{name: version for name, version in versions.items() if name in _DECISIVE},
         }
         if self._algorithm.anneal_learning_rate:
             exactness["until.agent_steps"] = self._until_agent_steps
@@ -88,7 +88,7 @@ class Trainer:
             **where,
             "versions": versions,
             "commit": machine.source_commit(),
-            "host": machine.ProcessId.current().host,
+            "process": asdict(machine.ProcessId.current()),
             "cores": str(machine.cores(0.0)),
             "memory_bytes": machine.memory_bytes(),
             "env": self._env.record(),
