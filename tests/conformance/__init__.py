@@ -1,0 +1,1 @@
+"""pandas' own shipped tests with raylab.frame in pandas' place: ``python -m tests.conformance``."""
