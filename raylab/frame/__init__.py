@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import sys as _sys
 from types import FunctionType as _FunctionType
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 import pandas as _pandas
 
 import raylab.frame.settings as _settings  # noqa: F401  registers the options
 from raylab.frame.facade.adoption import adopting as _adopting
-from raylab.frame.facade.faces import DataFrame, Series
 from raylab.frame.facade.toplevel import (
     clear_cache,
     concat,
@@ -26,9 +26,17 @@ from raylab.frame.facade.toplevel import (
 )
 from raylab.frame.support import FallbackWarning
 
+if _TYPE_CHECKING:
+    # Methods are annotated as in pandas' stubs, which know only pandas' own classes.
+    from pandas import DataFrame, Series
+else:
+    from raylab.frame.facade.faces import DataFrame, Series
+
 __all__ = [  # noqa: PLE0604  the rest is pandas' own list
     *_pandas.__all__,  # type: ignore[attr-defined]  # the stubs leave it out
+    "DataFrame",
     "FallbackWarning",
+    "Series",
     "clear_cache",
     "concat",
     "fallback_report",
