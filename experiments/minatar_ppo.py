@@ -7,7 +7,7 @@ from raylab.rl.envs import MinAtar
 experiment = Experiment(
     name="minatar-breakout-ppo",
     env=MinAtar(game="breakout"),
-    algorithm=PPO(num_envs=16, learning_rate=1e-3),
+    algorithm=PPO.minatar(),
     until=Until(agent_steps=1_000_000),
     checkpointing=Checkpointing(every_agent_steps=100_000),
     evaluation=Evaluating(episodes=20, random_baseline_episodes=100),
