@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
@@ -25,6 +26,7 @@ from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, typed
 from raylab.frame.plan.schema import NotNative
 
 _NUMBERS = ("int", "float", "bool")
+_WIDE = (np.dtype("int64"), np.dtype("uint64"))
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,11 @@ def aggregated(group: GroupState, calls: dict[str, tuple[str, str, dict[str, Any
     nodes = []
     for label, (column, function, params) in calls.items():
         call = AggregateCall(function, frame.columns[column], tuple(sorted(params.items())))
-        AGGREGATIONS[function].result(typed(call.arg, frame.rows), params)
+        field = typed(call.arg, frame.rows)
+        AGGREGATIONS[function].result(field, params)
+        if function == "sum" and field.kind == "int" and field.dtype not in _WIDE:
+            # pandas keeps the narrow dtype where the sums fit it: it depends on data.
+            raise NotNative(f"sums of {field.dtype} in groups")
         nodes.append((label, call))
     hidden = [(f"{HIDDEN}key{i}", expr) for i, (_, expr) in enumerate(group.keys)]
     rows = Aggregate(frame.rows, tuple(hidden), tuple(nodes), group.sort, group.dropna)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -10,9 +9,14 @@ from pandas.core.indexing import _iLocIndexer, _LocIndexer
 
 from raylab.frame import support
 from raylab.frame.facade.base import wrap
-from raylab.frame.facade.selection import filtered, first_rows, label_list, predicate_of
+from raylab.frame.facade.selection import (
+    filtered,
+    first_rows,
+    label_list,
+    masked_series,
+    predicate_of,
+)
 from raylab.frame.facade.state import FrameState, SeriesState
-from raylab.frame.plan.nodes import Filter
 from raylab.frame.plan.schema import NotNative
 
 _EVERYTHING = slice(None)
@@ -73,8 +77,7 @@ def _masked_series(series: SeriesState, key: Any) -> SeriesState:
     predicate = predicate_of(series.rows, key)
     if predicate is None:
         raise NotNative("row labels")
-    pinned = series.pinned()
-    return replace(pinned, rows=Filter(pinned.rows, predicate))
+    return masked_series(series, predicate)
 
 
 def _is_everything(key: Any) -> bool:

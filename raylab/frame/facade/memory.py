@@ -53,19 +53,20 @@ def _origin(obj: Any) -> Any:
     """The scan over an object's data; the same one while the data is the same."""
     known = obj.__dict__.get("_origin")
     scan = None if known is None else known()
-    if scan is not None and _unchanged(scan.source.snapshot, obj._mgr):
+    if scan is not None and _unchanged(scan.source, obj._mgr):
         return scan
     scan = _scan(obj._mgr)
     obj.__dict__["_origin"] = weakref.ref(scan)
     return scan
 
 
-def _unchanged(then: Any, now: Any) -> bool:
-    """True when the blocks are those of the snapshot: Copy-on-Write puts new ones on a change."""
+def _unchanged(source: PandasSource, manager: Any) -> bool:
+    """True when the arrays are those that were held: Copy-on-Write replaces them on a change."""
+    blocks = manager.blocks
     return (
-        len(then.blocks) == len(now.blocks)
-        and all(a.values is b.values for a, b in zip(then.blocks, now.blocks, strict=True))
-        and all(a.is_(b) for a, b in zip(then.axes, now.axes, strict=True))
+        len(source.blocks) == len(blocks)
+        and all(a is b.values for a, b in zip(source.blocks, blocks, strict=True))
+        and all(a.is_(b) for a, b in zip(source.axes, manager.axes, strict=True))
     )
 
 
@@ -78,7 +79,8 @@ def _scan(manager: Any) -> Scan:
         frame = series.to_frame(VALUES)
     else:
         frame = pd.DataFrame._from_mgr(snapshot, snapshot.axes)
-    source = PandasSource(frame, snapshot, _levels(snapshot.axes[-1]))
+    blocks = tuple(block.values for block in manager.blocks)
+    source = PandasSource(frame, tuple(snapshot.axes), blocks, _levels(snapshot.axes[-1]))
     for name, field in source.fields.items():
         if kind_of(field.dtype) == "opaque":
             raise NotNative(f"column {name!r} of dtype {field.dtype} in memory")

@@ -13,7 +13,7 @@ from raylab.frame.facade.base import native
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, settle
 from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import Aggregate, AggregateCall
-from raylab.frame.plan.schema import FLOAT64, NotNative
+from raylab.frame.plan.schema import NotNative
 
 _NUMBERS = ("int", "float", "bool")
 
@@ -21,14 +21,17 @@ _NUMBERS = ("int", "float", "bool")
 def scalar(state: SeriesState, function: str, **params: Any) -> Any:
     """One value of all rows, as the scalar that pandas returns: a trigger."""
     series = settle(state)
+    if function in ("mean", "median") and series.field.dtype == np.dtype("float32"):
+        raise NotNative("an average as float32")
     call = AggregateCall(function, series.expr, tuple(sorted(params.items())))
     field = AGGREGATIONS[function].result(series.field, params)
     calls = (("value", call), ("present", AggregateCall("count", series.expr)))
     row = engine.reduce_rows(series.rows, calls)
-    if not row["present"][0] and function in ("min", "max", "first", "last"):
+    if not row["present"][0] and function in ("min", "max"):
         raise NotNative("a reduction of nothing")
-    if row["value"][0] is None and field.dtype == FLOAT64:
-        return np.float64("nan")
+    nothing = row["value"][0] is None or not row["present"][0]
+    if nothing and function in ("mean", "median", "std", "var"):
+        return float("nan")  # not NumPy's: pandas gives the constant where nothing was averaged
     return pd.Series(to_array(row["value"], field.dtype)).iloc[0]
 
 

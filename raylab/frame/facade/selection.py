@@ -75,6 +75,23 @@ def __getitem__(frame: FrameState, key: Any) -> Any:
     raise NotNative(f"a key of type {type(key).__name__}")
 
 
+@native(pd.Series, name="__getitem__")
+def series_item(series: SeriesState, key: Any) -> SeriesState:
+    if isinstance(key, slice):
+        result: SeriesState = _sliced(series, key)
+        return result
+    predicate = predicate_of(series.rows, key)
+    if predicate is None:
+        raise NotNative(f"a key of type {type(key).__name__}")
+    return masked_series(series, predicate)
+
+
+def masked_series(series: SeriesState, predicate: Expr) -> SeriesState:
+    """The values for which the predicate holds."""
+    pinned = series.pinned()
+    return replace(pinned, rows=Filter(pinned.rows, predicate))
+
+
 def _sliced(frame: Any, key: slice) -> Any:
     """A slice of positions, as ``df[:10]``; labels are pandas' matter."""
     bounds = (key.start, key.stop)

@@ -41,7 +41,7 @@ def _sum(context: Context, operand: Operand) -> pl.Expr:
 def _averaged(field: Field, _: Params) -> Field:
     if field.kind not in ("bool", "int", "float"):
         raise NotNative(f"an average of {field.dtype}")
-    return column(field.dtype if field.kind == "float" else FLOAT64)
+    return column(FLOAT64)
 
 
 def _mean_of_parts(total: Expr, count: Expr) -> Expr:
@@ -59,8 +59,8 @@ def _float_sum(_: Context, operand: Operand) -> pl.Expr:
     _averaged,
     split=Split(("float_sum", "count"), ("float_sum", "sum"), _mean_of_parts),
 )
-def _mean(context: Context, operand: Operand) -> pl.Expr:
-    return operand.clean.cast(pl.Float64).mean().cast(physical(context.result.dtype))
+def _mean(_: Context, operand: Operand) -> pl.Expr:
+    return operand.clean.cast(pl.Float64).mean()
 
 
 def _extreme(field: Field, _: Params) -> Field:

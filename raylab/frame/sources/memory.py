@@ -21,12 +21,14 @@ class PandasSource:
 
     Args:
         frame: a shallow copy, whose blocks Copy-on-Write protects; its labels are strings.
-        snapshot: the block manager of the shallow copy, to see later whether the owner changed.
+        axes: the labels of the owner's block manager, to see later whether the owner changed.
+        blocks: the owner's arrays; a change of its data puts others in their place.
         levels: index levels by their hidden name.
     """
 
     frame: pd.DataFrame
-    snapshot: Any
+    axes: tuple[pd.Index, ...]
+    blocks: tuple[Any, ...]
     levels: dict[str, pd.Index]
     fingerprint: str = field(default_factory=new_token)
     _converted: dict[str, pl.Series] = field(default_factory=dict)

@@ -200,9 +200,7 @@ def _open(files: tuple[FileIdentity, ...]) -> ParquetSource:
     nulls = _null_counts(footers)
     empty = arrow_table_to_pandas(arrow.empty_table(), to_pandas_kwargs={"ignore_metadata": True})
     typed = arrow_table_to_pandas(arrow.empty_table())
-    fields = {
-        f.name: _field(f.type, _dtype(f.name, typed, empty), nulls.get(f.name, None)) for f in arrow
-    }
+    fields = {f.name: _field(_dtype(f.name, typed, empty), nulls.get(f.name)) for f in arrow}
     rows = tuple(m.row_group(g).num_rows for m in footers for g in range(m.num_row_groups))
     stored = arrow.pandas_metadata or {}
     index = _index(stored, arrow.names, sum(rows), single=len(files) == 1)
@@ -241,7 +239,7 @@ def _null_counts(footers: list[Any]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if name not in unknown}
 
 
-def _field(arrow: Any, dtype: Dtype, nulls: int | None) -> Field:
+def _field(dtype: Dtype, nulls: int | None) -> Field:
     """What pandas makes of a column: numbers with nulls become floats, bools become objects."""
     if isinstance(dtype, np.dtype) and dtype.kind in "iub":
         if nulls is None:

@@ -1,0 +1,278 @@
+"""Each native operation against pandas: from memory and from Parquet, in 1 to 3 partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+
+import raylab.frame as pd
+from raylab.frame import support
+from raylab.frame.facade.base import LazyObject
+
+Operation = Callable[[Any, Any], Any]
+
+OPERATIONS: dict[str, Operation] = {
+    # selection
+    "column": lambda p, d: d["x"],
+    "attribute": lambda p, d: d.x,
+    "columns": lambda p, d: d[["y", "key"]],
+    "mask": lambda p, d: d[d.x > 0],
+    "mask of missing": lambda p, d: d[d.y > 0],
+    "mask and": lambda p, d: d[(d.x > 0) & (d.y < 0.5) | ~(d.name == "apple")],
+    "mask not of missing": lambda p, d: d[~(d.y > 0)],
+    "mask not equal": lambda p, d: d[d.y != 0.5],
+    "mask and columns": lambda p, d: d[d.x > 0][["x", "y"]],
+    "mask twice": lambda p, d: (lambda e: e[e.y > 0])(d[d.x > 0]),
+    "series mask": lambda p, d: d.x[d.flag],
+    "loc mask": lambda p, d: d.loc[d.x > 0],
+    "loc mask columns": lambda p, d: d.loc[d.x > 0, ["name", "x"]],
+    "loc column": lambda p, d: d.loc[:, "x"],
+    "loc mask column": lambda p, d: d.loc[d.flag, "x"],
+    "iloc": lambda p, d: d.iloc[3:17],
+    "slice": lambda p, d: d[5:9],
+    "head": lambda p, d: d.head(7),
+    "head of nothing": lambda p, d: d.head(0),
+    "tail": lambda p, d: d.tail(7),
+    "tail of mask": lambda p, d: d[d.x > 0].tail(4),
+    "head of mask": lambda p, d: d[d.x > 0].head(4),
+    "drop": lambda p, d: d.drop(columns=["x", "name"]),
+    "drop axis": lambda p, d: d.drop("x", axis=1),
+    "rename": lambda p, d: d.rename(columns={"x": "z"}),
+    "rename function": lambda p, d: d.rename(columns=str.upper),
+    "prefix": lambda p, d: d.add_prefix("p_"),
+    "suffix": lambda p, d: d.add_suffix("_s"),
+    "assign": lambda p, d: d.assign(z=d.x + d.y, one=1, f=lambda e: e.z * 2),
+    "set_index": lambda p, d: d.set_index("key"),
+    "set_index two": lambda p, d: d.set_index(["key", "name"]),
+    "set_index keep": lambda p, d: d.set_index("key", drop=False),
+    "reset_index": lambda p, d: d.set_index("key").reset_index(),
+    "reset_index drop": lambda p, d: d[d.x > 0].reset_index(drop=True),
+    "reset_index mask": lambda p, d: d[d.x > 0].reset_index(),
+    "to_frame": lambda p, d: d.x.to_frame("z"),
+    "drop_duplicates": lambda p, d: d[["key", "flag"]].drop_duplicates(),
+    "drop_duplicates subset": lambda p, d: d.drop_duplicates(["key", "name"]),
+    "drop_duplicates last": lambda p, d: d.drop_duplicates("y", keep="last"),
+    "drop_duplicates none": lambda p, d: d.drop_duplicates("small", keep=False),
+    "drop_duplicates new index": lambda p, d: d.drop_duplicates("key", ignore_index=True),
+    "dropna": lambda p, d: d.dropna(),
+    "dropna subset": lambda p, d: d.dropna(subset=["y"]),
+    "dropna all": lambda p, d: d.dropna(how="all", subset=["y", "name"]),
+    # values
+    "add": lambda p, d: d.x + d.y,
+    "add constant": lambda p, d: 1 + d.small,
+    "subtract": lambda p, d: 1.5 - d.small,
+    "multiply": lambda p, d: d.small * d.x,
+    "divide": lambda p, d: d.small / d.key,
+    "divide by constant": lambda p, d: d.key / 3,
+    "floordiv": lambda p, d: d.small // 7,
+    "mod": lambda p, d: d.small % 7,
+    "mod negative": lambda p, d: d.small % -7,
+    "power": lambda p, d: d.x**2,
+    "negative": lambda p, d: -d.x,
+    "abs": lambda p, d: d.small.abs(),
+    "builtin abs": lambda p, d: abs(d.y),
+    "round": lambda p, d: d.y.round(3),
+    "round frame": lambda p, d: d[["x", "y", "key"]].round(1),
+    "text add": lambda p, d: d.name + "!",
+    "text add both": lambda p, d: d.name + d.name,
+    "dates": lambda p, d: d.when - d.day,
+    "date shifted": lambda p, d: d.when + p.Timedelta(days=3),
+    "date compare": lambda p, d: d.when >= "2025-01-01",
+    "date compare stamp": lambda p, d: d.day < p.Timestamp("2025-01-01 12:00"),
+    "compare columns": lambda p, d: d.x < d.y,
+    "compare equal missing": lambda p, d: d.y == d.y,
+    "compare not equal missing": lambda p, d: d.y != d.y,
+    "compare greater missing": lambda p, d: d.y >= d.y,
+    "compare text": lambda p, d: d.name == "apple",
+    "compare text order": lambda p, d: d.name < "b",
+    "compare text not equal": lambda p, d: d.name != "apple",
+    "frame compare": lambda p, d: d[["x", "y"]] > 0,
+    "frame arithmetic": lambda p, d: d[["x", "y"]] * 2 + d[["x", "y"]],
+    "xor": lambda p, d: d.flag ^ (d.x > 0),
+    "invert": lambda p, d: ~d.flag,
+    "isna": lambda p, d: d.isna(),
+    "notna": lambda p, d: d.name.notna(),
+    "fillna": lambda p, d: d.y.fillna(0),
+    "fillna column": lambda p, d: d.y.fillna(d.x),
+    "fillna text": lambda p, d: d.name.fillna("?"),
+    "fillna date": lambda p, d: d.when.fillna(p.Timestamp("2020-01-01")),
+    "between": lambda p, d: d.y.between(-0.5, 0.5),
+    "between text": lambda p, d: d.name.between("a", "b", inclusive="left"),
+    "isin": lambda p, d: d.key.isin([1, 3, 99]),
+    "isin missing": lambda p, d: d.y.isin([0.5, np.nan]),
+    "isin text": lambda p, d: d.name.isin(["apple", "zo\u00eb"]),
+    "isin floats": lambda p, d: d.key.isin([1.0, 2.5]),
+    "isin series": lambda p, d: d[d.key.isin(d[d.x > 1].key)],
+    "not isin series": lambda p, d: d[~d.key.isin(d[d.x > 1.5].key)],
+    "isin series value": lambda p, d: d.key.isin(d[d.x > 1].key),
+    "where": lambda p, d: d.x.where(d.x > 0, 0.0),
+    "where column": lambda p, d: d.x.where(d.x > 0, d.y),
+    "where missing": lambda p, d: d.x.where(d.x > 0),
+    "where missing integer": lambda p, d: d.key.where(d.x > 0),
+    "where nothing missing": lambda p, d: d.key.where(d.x > -100),
+    "mask value": lambda p, d: d.x.mask(d.y > 0, -1.0),
+    "clip": lambda p, d: d.y.clip(-0.5, 0.5),
+    "clip one side": lambda p, d: d.small.clip(lower=0),
+    "map": lambda p, d: d.key.map({0: "a", 1: "b", 2: "c"}),
+    "map numbers": lambda p, d: d.key.map({0: 1, 1: 2}),
+    "map all": lambda p, d: d.key.map(dict.fromkeys(range(7), 5)),
+    "astype float": lambda p, d: d.key.astype("float64"),
+    "astype text": lambda p, d: d.key.astype("str"),
+    "astype of bool": lambda p, d: d.flag.astype("int64"),
+    "astype frame": lambda p, d: d.astype({"key": "float32", "small": "int64"}),
+    # text and dates
+    "contains": lambda p, d: d.name.str.contains("a.*e"),
+    "contains plain": lambda p, d: d.name.str.contains("a.", regex=False),
+    "match": lambda p, d: d.name.str.match("[a-c]"),
+    "fullmatch": lambda p, d: d.name.str.fullmatch("a.*"),
+    "startswith": lambda p, d: d.name.str.startswith("ap"),
+    "startswith several": lambda p, d: d.name.str.startswith(("ap", "B")),
+    "endswith": lambda p, d: d.name.str.endswith("e"),
+    "len": lambda p, d: d.name.str.len(),
+    "len of all": lambda p, d: d[d.name.notna()].name.str.len(),
+    "strip": lambda p, d: d.name.str.strip("ae"),
+    "slice text": lambda p, d: d.name.str.slice(1, 3),
+    "text item": lambda p, d: d.name.str[:2],
+    "replace text": lambda p, d: d.name.str.replace("a", "o"),
+    "year": lambda p, d: d.day.dt.year,
+    "month of missing": lambda p, d: d.when.dt.month,
+    "weekday": lambda p, d: d.day.dt.day_of_week,
+    "quarter": lambda p, d: d.day.dt.quarter + 1,
+    "normalize": lambda p, d: d.when.dt.normalize(),
+    # groups
+    "group sum": lambda p, d: d.groupby("key")[["x", "y"]].sum(),
+    "group mean": lambda p, d: d.groupby("key").y.mean(),
+    "group all functions": lambda p, d: d.groupby("key").agg(
+        a=("y", "sum"), b=("y", "mean"), c=("y", "min"), e=("y", "max"), f=("y", "count"),
+        g=("name", "nunique"), h=("x", "std"), i=("x", "var"), j=("x", "median"), k=("y", "size"),
+    ),
+    "group first last": lambda p, d: d.groupby("key").agg({"y": "first", "name": "last"}),
+    "group list": lambda p, d: d.groupby("key").x.agg(["sum", "max"]),
+    "group named series": lambda p, d: d.groupby("key").x.agg(low="min", high="max"),
+    "group two keys": lambda p, d: d.groupby(["name", "flag"]).x.sum(),
+    "group missing keys": lambda p, d: d.groupby("name", dropna=False).x.sum(),
+    "group by missing float": lambda p, d: d.groupby("y", dropna=False).key.count().head(9),
+    "group as columns": lambda p, d: d.groupby(["name", "flag"], as_index=False).agg(n=("x", "sum")),
+    "group as found": lambda p, d: d.groupby("name", sort=False).x.sum(),
+    "group size": lambda p, d: d.groupby("name").size(),
+    "group size columns": lambda p, d: d.groupby("name", as_index=False).size(),
+    "group count": lambda p, d: d.groupby("flag").count(),
+    "group nunique": lambda p, d: d.groupby("flag").nunique(),
+    "group by series": lambda p, d: d.groupby(d.day.dt.year).x.mean(),
+    "group by both": lambda p, d: d.groupby(["key", d.day.dt.year]).x.mean(),
+    "group of dates": lambda p, d: d.groupby("key").when.max(),
+    "group of text": lambda p, d: d.groupby("key").name.min(),
+    "group of bool": lambda p, d: d.groupby("key").flag.sum(),
+    "group numeric": lambda p, d: d.groupby("key").mean(numeric_only=True),
+    "group reset": lambda p, d: d.groupby("key")[["x"]].sum().reset_index(),
+    "group of mask": lambda p, d: d[d.x > 0].groupby("key").x.max(),
+    # merges
+    "merge": lambda p, d: d.merge(d.groupby("key", as_index=False).x.sum(), on="key"),
+    "merge left": lambda p, d: d.merge(d[d.key > 3][["key", "small"]].head(5), on="key", how="left"),
+    "merge left all": lambda p, d: d[["key"]].merge(d[["key", "small"]].drop_duplicates("key"), on="key", how="left"),
+    "merge right": lambda p, d: d.head(9).merge(d[["key", "y"]].tail(9), on="key", how="right"),
+    "merge outer": lambda p, d: d.head(9)[["key", "x"]].merge(d[["key", "y"]].tail(9), on="key", how="outer"),
+    "merge two keys": lambda p, d: d.merge(d[["name", "flag", "x"]].head(20), on=["name", "flag"], suffixes=("", "_r")),
+    "merge other names": lambda p, d: d.merge(d[["small", "y"]].head(9).rename(columns={"small": "s"}), left_on="small", right_on="s"),
+    "merge missing keys": lambda p, d: d[["y", "x"]].merge(d[["y", "key"]].tail(30), on="y"),
+    "merge cross": lambda p, d: d[["x"]].head(3).merge(d[["y"]].head(4), how="cross"),
+    "merge filtered": lambda p, d: (lambda m: m[(m.x > 0) & (m.y_r > 0)])(d.merge(d[["key", "y"]].head(9), on="key", suffixes=("", "_r"))),
+    "top merge": lambda p, d: p.merge(d.head(9), d[["key", "y"]], on="key"),
+    # order
+    "sort": lambda p, d: d.sort_values("y"),
+    "sort down": lambda p, d: d.sort_values("y", ascending=False, na_position="first"),
+    "sort several": lambda p, d: d.sort_values(["key", "name", "x"], ascending=[True, False, True]),
+    "sort stable": lambda p, d: d.sort_values("key", kind="stable"),
+    "sort stable down": lambda p, d: d.sort_values("key", kind="stable", ascending=False),
+    "sort new index": lambda p, d: d.sort_values(["key", "x"], ignore_index=True),
+    "sort head": lambda p, d: d.sort_values(["x", "y"]).head(5),
+    "sort series": lambda p, d: d.y.sort_values(),
+    "sort index": lambda p, d: d.groupby("name", sort=False)[["x"]].sum().sort_index(),
+    "nlargest": lambda p, d: d.nlargest(5, "x"),
+    "nsmallest": lambda p, d: d.nsmallest(5, ["key", "x"]),
+    "concat": lambda p, d: p.concat([d, d[d.x > 0]]),
+    "concat new index": lambda p, d: p.concat([d.head(3), d.tail(3)], ignore_index=True),
+    "copy": lambda p, d: d.copy(),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def parquet(table: pandas.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("operations") / "table.parquet"
+    table.to_parquet(path, row_group_size=64)
+    return path
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation_gives_what_pandas_gives(
+    name: str, partitions: int, table: pandas.DataFrame, parquet: Path, lazy: None
+) -> None:
+    pd.set_option("raylab.npartitions", partitions)
+    operation = OPERATIONS[name]
+    expected = operation(pandas, table)
+
+    for source in (pd.from_pandas(table), pd.read_parquet(parquet)):
+        result = operation(pd, source)
+        assert "_lazy" in result.__dict__, f"{name} was computed at once"
+        assert_same(result, expected)
+    assert support.fallbacks() == []
+
+
+SCALARS: dict[str, Operation] = {
+    "sum": lambda p, d: d.x.sum(),
+    "sum of integers": lambda p, d: d.small.sum(),
+    "sum of bools": lambda p, d: d.flag.sum(),
+    "mean": lambda p, d: d.y.mean(),
+    "mean of mask": lambda p, d: d[d.x > 0].y.mean(),
+    "min": lambda p, d: d.y.min(),
+    "max of integers": lambda p, d: d.small.max(),
+    "max of text": lambda p, d: d[d.name.notna()].name.max(),
+    "min of dates": lambda p, d: d.when.min(),
+    "median": lambda p, d: d.y.median(),
+    "std": lambda p, d: d.y.std(),
+    "var": lambda p, d: d.y.var(ddof=0),
+    "quantile": lambda p, d: d.y.quantile(0.3),
+    "count": lambda p, d: d.name.count(),
+    "nunique": lambda p, d: d.name.nunique(),
+    "any": lambda p, d: d.flag.any(),
+    "all": lambda p, d: d.flag.all(),
+    "sum of nothing": lambda p, d: d[d.x > 1e9].x.sum(),
+    "mean of nothing": lambda p, d: d[d.x > 1e9].x.mean(),
+    "max of nothing": lambda p, d: d[d.x > 1e9].x.max(),
+    "length": lambda p, d: len(d[d.x > 0]),
+    "shape": lambda p, d: d[d.x > 0].shape,
+    "empty": lambda p, d: d[d.x > 1e9].empty,
+    "agg": lambda p, d: d.x.agg("sum"),
+}
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.parametrize("name", SCALARS)
+def test_scalar_is_the_one_of_pandas(
+    name: str, partitions: int, table: pandas.DataFrame, parquet: Path, lazy: None
+) -> None:
+    pd.set_option("raylab.npartitions", partitions)
+    expected = SCALARS[name](pandas, table)
+
+    result = SCALARS[name](pd, pd.read_parquet(parquet))
+
+    assert type(result) is type(expected)
+    if isinstance(expected, float):
+        assert result == pytest.approx(expected, rel=1e-12, nan_ok=True)
+    else:
+        assert result == expected
+
+
+def assert_same(result: Any, expected: Any) -> None:
+    """Equal values, dtypes, order, index and names; the result is of raylab's class."""
+    assert isinstance(result, LazyObject)
+    if isinstance(expected, pandas.Series):
+        pandas.testing.assert_series_equal(result.to_pandas(), expected, rtol=1e-12)
+    else:
+        pandas.testing.assert_frame_equal(result.to_pandas(), expected, rtol=1e-12)
