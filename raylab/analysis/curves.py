@@ -103,9 +103,11 @@ def returns_by_quarter(runs: Sequence[RunRecord]) -> pd.DataFrame:
         .agg(mean_return=("episode_return", "mean"))
     )
     table = means.pivot(index="seed", columns="quarter", values="mean_return")
-    return table.reindex(
-        index=[run.seed for run in runs], columns=[name for name in QUARTERS if name in table]
+    seeds = [run.seed for run in runs]
+    ordered: pd.DataFrame = table.reindex(
+        index=seeds, columns=[name for name in QUARTERS if name in table]
     )
+    return ordered
 
 
 def diagnostic_names(runs: Sequence[RunRecord]) -> list[str]:
@@ -139,7 +141,8 @@ def _binned(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _bins(x: pd.Series, bins: int) -> pd.Series:
     """Number the equal bins of (0, largest x]; the upper edge belongs to a bin."""
-    return (x * bins - 1) // x.max()
+    numbers: pd.Series = (x * bins - 1) // x.max()
+    return numbers
 
 
 def _curves(tables: dict[str, pd.DataFrame]) -> Curves:

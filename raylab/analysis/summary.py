@@ -126,13 +126,14 @@ def _totals(runs: Sequence[RunRecord]) -> pd.DataFrame:
     """Counters of every run, by its path."""
     columns = ["attempt", "update", "agent_steps", "frames", "wall_time_s"]
     rows = pd.concat([run.metrics[columns].assign(run=str(run.path)) for run in runs])
-    return rows.groupby("run").agg(
+    totals: pd.DataFrame = rows.groupby("run").agg(
         updates=("update", "count"),
         attempts=("attempt", "max"),
         agent_steps=("agent_steps", "max"),
         frames=("frames", "max"),
         wall_time_s=("wall_time_s", "max"),
     )
+    return totals
 
 
 def _summarise_experiment(runs: list[RunRecord], totals: pd.DataFrame) -> ExperimentSummary:
@@ -156,7 +157,7 @@ def _summarise_experiment(runs: list[RunRecord], totals: pd.DataFrame) -> Experi
 
 def _summarise_seed(run: RunRecord, totals: pd.DataFrame) -> SeedSummary:
     name = str(run.path)
-    counters: dict[str, Any] = totals.loc[name].to_dict() if name in totals.index else {}
+    counters: dict[Any, Any] = totals.loc[name].to_dict() if name in totals.index else {}
     smoothed = smoothed_returns(run)
     evaluations = [_evaluation(record) for record in run.evaluations]
     random = [evaluation for evaluation in evaluations if evaluation.policy == "random"]

@@ -21,9 +21,10 @@ def evaluate_run(
     greedy: bool = True,
     video: bool = False,
     seed: int | None = None,
+    checkpoint: int | None = None,
     threads: int = 1,
 ) -> Json:
-    """Play whole games with the policy of a run's newest checkpoint, in this process.
+    """Play whole games with the policy of a run, in this process.
 
     Args:
         run: trained or being trained.
@@ -31,22 +32,23 @@ def evaluate_run(
         greedy: take the most probable action; otherwise sample, as training does.
         video: record the first game as mp4.
         seed: of the games; the default follows from the run's, far from those of training.
+        checkpoint: agent steps of the one to load; the default is the newest that is whole.
         threads: of the emulator and of torch.
 
     Returns:
         What was written to ``evaluations/``, with ``file`` and, if recorded, ``video``.
 
     Raises:
-        RunNotFoundError: the run has no checkpoint.
-        CorruptDataError: no checkpoint is whole.
+        RunNotFoundError: the run has no (such) checkpoint.
+        CorruptDataError: it is damaged, or none is whole.
         ConfigError: ``episodes`` is below 1.
     """
     import torch
 
     torch.set_num_threads(threads)
     experiment = run.experiment
-    checkpoint = run.latest_checkpoint()
-    policy = load_policy(experiment.env, experiment.algorithm, checkpoint.state.parts["weights"])
+    saved = run.latest_checkpoint() if checkpoint is None else run.checkpoint_at(checkpoint)
+    policy = load_policy(experiment.env, experiment.algorithm, saved.state.parts["weights"])
     seed = evaluation_seed(experiment.seeds[0]) if seed is None else seed
     result = evaluate(
         experiment.env,
@@ -64,9 +66,9 @@ def evaluate_run(
         kind,
         result,
         encode_mp4(result.frames, video_speed(experiment.env)) if result.frames else None,
-        agent_steps=checkpoint.record["agent_steps"],
+        agent_steps=saved.record["agent_steps"],
         seed=seed,
-        weight_hash=checkpoint.record["weight_hash"],
+        weight_hash=saved.record["weight_hash"],
         name=f"{kind}-{episodes}-games-seed-{seed}",
     )
 

@@ -126,6 +126,21 @@ class Run:
             f"{self.path} has no checkpoint yet; `raylab resume {self.path}` trains it."
         )
 
+    def checkpoint_at(self, agent_steps: int) -> Checkpoint:
+        """Return the checkpoint that was saved after so many agent steps.
+
+        Raises:
+            RunNotFoundError: there is none; says which there are.
+            CorruptDataError: it is damaged.
+        """
+        there = {checkpoint.steps_of(path): path for path in self.checkpoints}
+        if agent_steps not in there:
+            names = ", ".join(str(steps) for steps in there) or "none yet"
+            raise RunNotFoundError(
+                f"{self.path} has no checkpoint at {agent_steps} agent steps; there are {names}."
+            )
+        return checkpoint.load(there[agent_steps])
+
     def metrics_parts(self) -> list[Path]:
         """Parquet parts that hold the metrics, one row an update and attempt."""
         return tables.list_parts(self.path / "metrics")
