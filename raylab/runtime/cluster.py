@@ -49,7 +49,7 @@ def connect(
     """
     if ray.is_initialized():
         return _describe(is_new=False)
-    address = address or os.environ.get("RAY_ADDRESS") or _cluster_of_this_machine()
+    address = address or os.environ.get("RAY_ADDRESS") or cluster_of_this_machine()
     try:
         if address in (None, "local"):
             _start_local(num_cpus or machine.cores(0.0).usable, object_store_bytes)
@@ -105,7 +105,7 @@ def _describe(*, is_new: bool) -> Cluster:
     )
 
 
-def _cluster_of_this_machine() -> str | None:
+def cluster_of_this_machine() -> str | None:
     """Address that `ray start` left behind, if something still answers there.
 
     `ray submit` runs a script on the head node without setting RAY_ADDRESS.
