@@ -56,15 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or os.environ.get("RAYLAB_DEBUG", "") not in ("", "0")
-    arguments = [argument for argument in arguments if argument != "--debug"]
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(help_text(), end="")
-        return 0 if arguments else 2
-    if arguments[0] == "--version":
-        print(f"raylab {__version__}")
-        return 0
     try:
-        return _run(arguments[0], arguments[1:])
+        try:
+            return _run([argument for argument in arguments if argument != "--debug"])
+        finally:
+            sys.stdout.flush()
     except RaylabError as error:
         if debug:
             raise
@@ -83,10 +79,17 @@ def help_text() -> str:
     return _HELP.format(verbs="\n".join(f"  {verb:<10}{text}" for verb, text in VERBS.items()))
 
 
-def _run(verb: str, arguments: list[str]) -> int:
+def _run(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(help_text(), end="")
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(f"raylab {__version__}")
+        return 0
+    verb = arguments[0]
     if verb not in VERBS:
         near = get_close_matches(verb, VERBS, n=1)
         hint = f"did you mean `raylab {near[0]}`?" if near else f"there are {', '.join(VERBS)}."
         raise ConfigError(f"unknown verb {verb!r}; {hint}")
-    code: int = import_module(f"raylab.cli.{verb}").run(arguments)
+    code: int = import_module(f"raylab.cli.{verb}").run(arguments[1:])
     return code

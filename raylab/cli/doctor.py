@@ -109,7 +109,7 @@ def ray_findings() -> Iterator[Finding]:
     """Where a run would go: an address, a cluster on this machine, or a new local one."""
     from raylab.errors import ClusterError
     from raylab.runtime import connect, disconnect
-    from raylab.runtime.cluster import _cluster_of_this_machine as cluster_of_this_machine
+    from raylab.runtime.cluster import cluster_of_this_machine
 
     address = os.environ.get("RAY_ADDRESS") or cluster_of_this_machine()
     yield Finding("RAY_ADDRESS", os.environ.get("RAY_ADDRESS") or "not set")
