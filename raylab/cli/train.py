@@ -32,7 +32,10 @@ def run(arguments: Sequence[str]) -> int:
         parser.add_argument("file", type=Path, help="an experiment file (.py) or a config.json")
         parser.add_argument("overrides", nargs="*", help="--field value: overrides of its fields")
         parser.parse_args(arguments)
-    load_experiment(Path(arguments[0])).main(arguments[1:])
+    file, *overrides = arguments
+    experiment = load_experiment(Path(file))
+    sys.argv = [f"raylab train {file}", *overrides]  # the name that help and errors show
+    experiment.main(overrides)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -158,10 +159,12 @@ def test_train_hands_the_overrides_to_the_experiment(tmp_path: Path, monkeypatch
     file = tmp_path / "cartpole_test.py"
     file.write_text(FILE)
     calls = []
+    monkeypatch.setattr(sys, "argv", ["raylab"])  # put back afterwards
     monkeypatch.setattr(Experiment, "main", lambda self, argv: calls.append((self.name, argv)))
 
     assert main(["train", str(file), "--seeds", "1", "2"]) == 0
     assert calls == [("test", ["--seeds", "1", "2"])]
+    assert sys.argv[0] == f"raylab train {file}"
 
 
 def test_experiment_of_a_run_is_loaded_from_its_json(tmp_path: Path) -> None:
