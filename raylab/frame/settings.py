@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from pandas._config import config
 
 _GIB = 1 << 30
 
@@ -62,13 +62,13 @@ _OPTIONS: dict[str, tuple[Any, str, Callable[[Any], None]]] = {
         _at_least(0),
     ),
     "fallback": (
-        "silent",
-        'What a fallback to pandas does beside being counted: "silent", "warn" or "raise".',
+        "warn",
+        'What a fallback of many rows does beside being counted: "warn", "silent" or "raise".',
         _one_of("warn", "silent", "raise"),
     ),
     "memory_budget": (
         None,
-        "The largest fallback to pandas, in bytes; None means half of the machine's memory.",
+        "The largest result that becomes a pandas frame, in bytes; None means no limit.",
         _optional(_at_least(1)),
     ),
 }
@@ -77,9 +77,10 @@ _cached: dict[str, Any] = {}
 
 
 def _register() -> None:
-    with config.config_prefix("raylab"):
-        for name, (default, text, check) in _OPTIONS.items():
-            config.register_option(name, default, text, validator=check, cb=_forget)
+    # The registry of pandas' own options, which its stubs leave out.
+    register: Any = importlib.import_module("pandas._config.config").register_option
+    for name, (default, text, check) in _OPTIONS.items():
+        register(f"raylab.{name}", default, text, validator=check, cb=_forget)
 
 
 def _forget(key: str) -> None:

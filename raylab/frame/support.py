@@ -95,7 +95,10 @@ TRIGGERS = frozenset(
 )
 """Methods that ask for the data itself: they compute, but nothing falls back."""
 
-_WRAPPERS = frozenset(("method", "printed", "indexer", "adopted", "_mgr", "_materialise"))
+_MACHINERY = frozenset(("raylab.frame.support", "contextlib"))
+_WRAPPERS = frozenset(
+    ("method", "printed", "indexer", "adopted", "_mgr", "_materialise", "__getattribute__")
+)
 """Functions around pandas' methods, which do not tell what the user called."""
 
 _fallbacks: dict[tuple[str, str, str], Fallback] = {}
@@ -113,6 +116,7 @@ def falling_back(operation: str, reason: str) -> Iterator[None]:
     """
     outer = getattr(_active, "operation", None)
     if outer is None:
+        operation = _asking_method() or operation
         _refuse(operation, reason)
     _active.operation = outer or (operation, reason)
     try:
@@ -125,7 +129,7 @@ def falling_back(operation: str, reason: str) -> Iterator[None]:
 def materialising() -> Iterator[Callable[[int], None]]:
     """Counts the computation inside if a fallback asked for it; yields a setter of the rows."""
     asked = getattr(_active, "operation", None)
-    operation, reason = asked or _asking_method()
+    operation, reason = asked or (_asking_method() or "_materialise", "no native form")
     rows = 0
 
     def set_rows(value: int) -> None:
@@ -186,21 +190,23 @@ def _is_internal(frame: FrameType) -> bool:
     return module.startswith(("pandas.", "raylab.frame")) or module in ("pandas", "contextlib")
 
 
-def _asking_method() -> tuple[str, str]:
-    """The method that the user called, found on the stack: the outermost one of pandas."""
+def _asking_method() -> str | None:
+    """The method of pandas that the user called, found on the stack: the outermost one."""
     frame: FrameType | None = sys._getframe(1)
-    name, owner = "_materialise", ""
+    found: FrameType | None = None
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
         if _is_internal(frame):
-            if frame.f_code.co_name not in _WRAPPERS and module != "raylab.frame.support":
-                name = frame.f_code.co_name
-                owner = type(frame.f_locals.get("self")).__name__
-        elif name != "_materialise":
+            module = frame.f_globals["__name__"]
+            if module not in _MACHINERY and frame.f_code.co_name not in _WRAPPERS:
+                found = frame
+        elif found is not None:
             break
         frame = frame.f_back
-    prefix = "" if owner in ("", "NoneType") else f"{owner}."
-    return f"{prefix}{name}", "no native form"
+    if found is None:
+        return None
+    owner = found.f_locals.get("self")
+    prefix = "" if owner is None else f"{type(owner).__name__.removeprefix('Lazy')}."
+    return f"{prefix}{found.f_code.co_name}"
 
 
 def _user_frame() -> tuple[FrameType | None, int]:

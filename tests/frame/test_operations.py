@@ -244,7 +244,6 @@ SCALARS: dict[str, Operation] = {
     "all": lambda p, d: d.flag.all(),
     "sum of nothing": lambda p, d: d[d.x > 1e9].x.sum(),
     "mean of nothing": lambda p, d: d[d.x > 1e9].x.mean(),
-    "max of nothing": lambda p, d: d[d.x > 1e9].x.max(),
     "length": lambda p, d: len(d[d.x > 0]),
     "shape": lambda p, d: d[d.x > 0].shape,
     "empty": lambda p, d: d[d.x > 1e9].empty,

@@ -34,9 +34,10 @@ def to_array(series: pl.Series, dtype: Dtype) -> Any:
 
 
 def to_index(series: pl.Series, dtype: Dtype, name: Any) -> pd.Index:
-    """A column as an index; its internal name has a NUL, which Arrow's C interface cannot carry."""
-    index = pd.Index(to_array(series.alias(""), dtype), name=name)
-    return index if index.dtype == dtype else index.astype(dtype)
+    """A column as an index."""
+    make_index: Any = pd.Index
+    index: pd.Index = make_index(to_array(series, dtype), dtype=dtype, name=name)
+    return index
 
 
 def to_positions(series: pl.Series, name: Any) -> pd.Index:
@@ -49,9 +50,8 @@ def to_positions(series: pl.Series, name: Any) -> pd.Index:
 
 
 def _strings(series: pl.Series) -> Any:
-    from pandas.core.arrays.string_arrow import ArrowStringArray
-
-    return ArrowStringArray(pa.chunked_array([series.to_arrow()]), dtype=STR)
+    array_type: Any = STR.construct_array_type()  # type: ignore[union-attr]  # an extension dtype
+    return array_type(pa.chunked_array([series.to_arrow()]), dtype=STR)
 
 
 def _zoned(series: pl.Series, dtype: pd.DatetimeTZDtype) -> Any:

@@ -7,7 +7,7 @@ from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.physical import Stage
 from raylab.frame.execution.planner import choose_partitions, plan_stages
 from raylab.frame.optimizer import optimize
-from raylab.frame.plan.nodes import Node
+from raylab.frame.plan.nodes import HIDDEN, Node
 
 
 def explain(node: Node, stage: str) -> str:
@@ -45,6 +45,6 @@ def _stages(stage: Stage, depth: int) -> str:
     lines = [f"{indent}Stage of {stage.partitions} tasks", _tree(stage.plans[0], depth + 1)]
     for slot, exchange in enumerate(stage.inputs):
         keys = f" by {', '.join(exchange.keys)}" if exchange.keys else ""
-        lines.append(f"{indent}  Input({slot}): {exchange.kind}{keys}".replace("\x00", "~"))
+        lines.append(f"{indent}  Input({slot}): {exchange.kind}{keys}".replace(HIDDEN, "~"))
         lines.append(_stages(exchange.stage, depth + 2))
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import singledispatch
+from typing import Literal
 
 import polars as pl
 
@@ -162,6 +163,7 @@ def _join(node: Join, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
     may_match = any(left_schema[n].may_miss for n in node.left_on) and any(
         right_schema[n].may_miss for n in node.right_on
     )
+    order: Literal["none", "left", "left_right"]
     if not ordered:
         order = "none"
     elif node.how == "outer" or order_right:

@@ -42,7 +42,9 @@ class LazyCompanion:
         own: dict[str, Any] = object.__getattribute__(self, "__dict__")
         if "_set_up" in own and not _is_lazy(type(self), name):
             set_up = own.pop("_set_up")
-            own.update(set_up().__dict__)
+            operation = f"{type(self).__name__.removeprefix('Lazy')}.{name}"
+            with support.falling_back(operation, "no native form"):
+                own.update(set_up().__dict__)
         return super().__getattribute__(name)
 
 

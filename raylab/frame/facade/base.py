@@ -16,7 +16,6 @@ from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 from pandas.api.extensions import no_default
-from pandas.core.flags import Flags
 
 from raylab.errors import ExecutionError, MemoryBudgetError
 from raylab.frame import settings, support
@@ -110,7 +109,7 @@ def become(obj: Any, state: Any, *, like: Any = None) -> Any:
     attrs = None if like is None else like.__dict__.get("_attrs")
     obj.__dict__["_lazy"] = state
     object.__setattr__(obj, "_attrs", copy.deepcopy(attrs) if attrs else {})
-    object.__setattr__(obj, "_flags", Flags(obj, allows_duplicate_labels=True))
+    object.__setattr__(obj, "_flags", pd.Flags(obj, allows_duplicate_labels=True))
     return obj
 
 

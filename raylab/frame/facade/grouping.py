@@ -83,7 +83,8 @@ WRAPPERS[GroupState] = _face
 
 
 def _pandas_groupby(state: GroupState) -> Any:
-    groupby = pd.DataFrame.groupby(
+    own: Any = pd.DataFrame.groupby
+    groupby = own(
         wrap(state.frame),
         by=state.by,
         as_index=state.as_index,

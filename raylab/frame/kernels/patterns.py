@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import re
-import warnings
 from typing import Any
 
 from raylab.frame.plan.schema import NotNative
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import re._constants as sre
-    import re._parser as parser
+# Python's own parser of patterns: private, and without type information.
+sre: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 
 _LIMIT = 1000
 

@@ -90,5 +90,5 @@ def literal(value: Any, dtype: Dtype) -> pl.Expr:
             raise NotNative(f"the constant {value} in {dtype}")
         if isinstance(ticks, pd.Timestamp) and ticks.nanosecond == 0 and ticks.tz is None:
             return pl.lit(ticks.to_pydatetime(), dtype=kind)
-        return pl.lit(ticks._value, dtype=pl.Int64()).cast(kind)
+        return pl.lit(ticks.to_numpy().astype("int64").item(), dtype=pl.Int64()).cast(kind)
     return pl.lit(value, dtype=kind)

@@ -18,7 +18,8 @@ from raylab.frame.plan.fingerprint import structural_fingerprint
 from raylab.frame.plan.functions import AGGREGATIONS, field_of
 from raylab.frame.plan.schema import INT64, Field, Schema, promoted
 
-HIDDEN = "\x00"
+HIDDEN = "\x01"
+"""The mark of columns that are not labels: no NUL, which Arrow's C interface cannot carry."""
 
 
 class Source(Protocol):

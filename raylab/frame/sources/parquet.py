@@ -14,7 +14,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pandas.io._util import arrow_table_to_pandas
+from pandas.io._util import (  # type: ignore[import-not-found]  # not in the stubs
+    arrow_table_to_pandas,
+)
 
 from raylab.errors import SourceChangedError
 from raylab.frame.plan.fingerprint import structural_fingerprint
