@@ -116,7 +116,9 @@ def falling_back(operation: str, reason: str) -> Iterator[None]:
     """
     outer = getattr(_active, "operation", None)
     if outer is None:
-        operation = _asking_method() or operation
+        asking = _asking_method()
+        if asking is not None and asking != operation:
+            operation, reason = asking, f"{operation}: {reason}"
         _refuse(operation, reason)
     _active.operation = outer or (operation, reason)
     try:

@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from raylab.frame.plan.schema import OBJECT, STR, Dtype
 
+PIECES = "\x01pieces"
+"""The only field of a column of Python lists of strings; other lists are NumPy arrays to pandas."""
+
 
 def to_array(series: pl.Series, dtype: Dtype) -> Any:
     """A column as the array that pandas holds for this dtype; writable where pandas' is."""
@@ -62,4 +65,10 @@ def _zoned(series: pl.Series, dtype: pd.DatetimeTZDtype) -> Any:
 
 def _objects(series: pl.Series) -> Any:
     """Columns without kernels: decimals, dates, binary, lists, as Arrow gives them to pandas."""
+    if isinstance(series.dtype, pl.Struct) and PIECES in [f.name for f in series.dtype.fields]:
+        lists = series.struct.field(PIECES)
+        values = np.empty(len(lists), dtype=object)
+        for i, pieces in enumerate(lists.to_list()):
+            values[i] = np.nan if pieces is None else pieces
+        return values
     return series.to_arrow().to_pandas().astype(OBJECT, copy=False).to_numpy()

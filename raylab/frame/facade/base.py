@@ -171,7 +171,7 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
             result = implementation(state, **given)
         except NotNative as reason:
             with support.falling_back(f"{owner.__name__}.{name}", str(reason)):
-                return base(self, *args, **kwargs)
+                return _adopted(base(self, *args, **kwargs))
         if inplace:
             self.__dict__.pop("_real", None)
             self.__dict__["_lazy"] = result
@@ -179,6 +179,13 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
         return wrap(result, self)
 
     return method
+
+
+def _adopted(value: Any) -> Any:
+    """What pandas returned, in raylab's classes: its accessors name pandas' own."""
+    from raylab.frame.facade.adoption import adopt
+
+    return adopt(value)
 
 
 def _supported(

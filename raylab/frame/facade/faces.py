@@ -15,6 +15,7 @@ from raylab.frame.facade import (  # noqa: F401  each declares native methods
     merging,
     reductions,
     sorting,
+    string_methods,
 )
 from raylab.frame.facade.base import install
 from raylab.frame.facade.dataframe import DataFrame

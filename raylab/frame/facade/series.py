@@ -13,6 +13,7 @@ from raylab.frame.facade.dataframe import DataFrame, compute_frame
 from raylab.frame.facade.datetimes import datetime_properties
 from raylab.frame.facade.memory import series_in_memory
 from raylab.frame.facade.state import RangeSpec, SeriesState, dtype_of
+from raylab.frame.facade.string_methods import is_split
 from raylab.frame.facade.strings import LazyStringMethods
 
 _COLUMN = "values"
@@ -114,7 +115,7 @@ class Series(LazyObject, pd.Series):
     def str(self) -> Any:
         """String methods; lazy where the strings are."""
         state = self._state()
-        if state is not None and state.field.kind == "str":
+        if state is not None and (state.field.kind == "str" or is_split(state)):
             return LazyStringMethods.over(self, state)
         return own_accessor(self, "str")
 

@@ -6,6 +6,7 @@ Importing the package fills the registry of ``raylab.frame.plan.functions``.
 from raylab.frame.kernels import (
     aggregations,
     arithmetic,
+    batches,
     casts,
     comparison,
     conditional,
@@ -13,11 +14,13 @@ from raylab.frame.kernels import (
     logic,
     missing,
     strings,
+    texts,
 )
 
 __all__ = [
     "aggregations",
     "arithmetic",
+    "batches",
     "casts",
     "comparison",
     "conditional",
@@ -25,4 +28,5 @@ __all__ = [
     "logic",
     "missing",
     "strings",
+    "texts",
 ]

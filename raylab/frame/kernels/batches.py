@@ -1,0 +1,158 @@
+"""Kernels that hand pandas' own code one batch of rows at a time, inside the engine's stage.
+
+For functions of one row whose exact meaning is pandas' (Unicode case rules, strftime, rounding of
+moments, NumPy's mathematics) a second implementation could only be nearly right. The plan stays
+lazy, fused and partitioned; the values are pandas' by construction. What pandas says about an
+empty series of the same dtype types the result, and checks the arguments when the plan is made.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from raylab.frame.kernels.registry import Context, Operand, function
+from raylab.frame.kernels.types import physical
+from raylab.frame.plan.functions import Params
+from raylab.frame.plan.schema import BOOL, Dtype, Field, NotNative, kind_of
+
+Arguments: TypeAlias = tuple[tuple[str, Any], ...]
+
+
+def frozen(arguments: dict[str, Any]) -> Arguments:
+    """Arguments of a method as a constant of the plan.
+
+    Raises:
+        NotNative: one of them is more than a scalar.
+    """
+    for name, value in arguments.items():
+        parts = value if isinstance(value, tuple) else (value,)
+        if not all(
+            isinstance(part, str | bool | int | float | np.generic | None) for part in parts
+        ):
+            raise NotNative(f"argument {name} of type {type(value).__name__}")
+    return tuple(sorted(arguments.items()))
+
+
+def in_batches(context: Context, work: Callable[..., Any], *operands: Operand) -> pl.Expr:
+    """An expression that calls ``work`` with a pandas series per operand, for each batch.
+
+    Args:
+        context: tells the dtype of the result.
+        work: gives a series or array of the same length; exceptions reach the user as they are.
+        operands: columns or constants, not all of them constant.
+    """
+    dtype = context.result.dtype
+    dtypes = [operand.field.dtype for operand in operands]
+
+    def on_series(series: pl.Series) -> pl.Series:
+        return from_pandas(work(to_pandas(series, dtypes[0])), dtype)
+
+    def on_struct(rows: pl.Series) -> pl.Series:
+        columns = [to_pandas(rows.struct.field(f"{i}"), known) for i, known in enumerate(dtypes)]
+        return from_pandas(work(*columns), dtype)
+
+    if len(operands) == 1:
+        source, run = operands[0].expr, on_series
+    else:
+        source = pl.struct([o.expr.alias(f"{i}") for i, o in enumerate(operands)])
+        run = on_struct
+    return source.map_batches(run, return_dtype=physical(dtype), is_elementwise=True)
+
+
+def to_pandas(series: pl.Series, dtype: Dtype) -> Any:
+    """A batch as a pandas series."""
+    from raylab.frame.execution.conversion import to_array
+
+    return pd.Series(to_array(series, dtype), copy=False)
+
+
+def from_pandas(values: Any, dtype: Dtype) -> pl.Series:
+    """What pandas made of a batch, in the engine's form of a dtype; widened integers go back."""
+    from raylab.frame.sources.memory import to_polars
+
+    array = getattr(values, "array", values)
+    if kind_of(dtype) in ("int", "bool") and array.dtype != dtype:
+        return pl.Series("", np.asarray(array), nan_to_null=True).cast(physical(dtype))
+    if array.dtype != dtype:
+        array = pd.Series(array).astype(dtype).array  # type: ignore[arg-type]  # any dtype
+    return to_polars("", array, dtype)
+
+
+def _apply(values: Any, accessor: str | None, name: str, arguments: Arguments) -> Any:
+    owner = values if accessor is None else getattr(values, accessor)
+    member = getattr(owner, name)
+    return member(**dict(arguments)) if callable(member) else member
+
+
+@functools.lru_cache(maxsize=1024)
+def result_dtype(dtype: Dtype, accessor: str | None, name: str, arguments: Arguments) -> Dtype:
+    """The dtype that pandas gives, asked with next to no data; its own errors for bad arguments."""
+    sample = [""] if accessor == "str" and name not in ("index", "rindex") else []
+    empty = pd.Series(sample, dtype=dtype)  # type: ignore[call-overload]  # any dtype
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = _apply(empty, accessor, name, arguments)
+    if not isinstance(result, pd.Series) or kind_of(result.dtype) == "opaque":
+        raise NotNative(f"{name} of {dtype}")
+    return result.dtype
+
+
+def _method_result(fields: tuple[Field, ...], params: Params) -> Field:
+    (field,) = fields
+    if field.kind == "opaque":
+        raise NotNative(f"{params['name']} of {field.dtype}")
+    dtype = result_dtype(field.dtype, params["accessor"], params["name"], params["arguments"])
+    kind = kind_of(dtype)
+    if dtype == BOOL:
+        return Field(BOOL, nullable=False)
+    if kind == "int":
+        return Field(dtype, nullable=field.may_miss, widens=field.may_miss)
+    return Field(dtype, nullable=True, nan=kind == "float")
+
+
+@function("method", _method_result)
+def _method(
+    context: Context, operand: Operand, *, accessor: str | None, name: str, arguments: Arguments
+) -> pl.Expr:
+    """A method or property of each value, by pandas; only for such that look at one row."""
+    return in_batches(context, lambda v: _apply(v, accessor, name, arguments), operand)
+
+
+@functools.lru_cache(maxsize=256)
+def _ufunc_dtype(name: str, dtypes: tuple[Dtype, ...]) -> Dtype:
+    empties = [np.empty(0, dtype=dtype) for dtype in dtypes]  # type: ignore[arg-type]  # numbers
+    try:
+        result = getattr(np, name)(*empties)
+    except TypeError as error:
+        raise NotNative(f"{name} of {', '.join(map(str, dtypes))}") from error
+    if not isinstance(result, np.ndarray) or result.dtype.kind not in "biuf":
+        raise NotNative(f"{name} of {', '.join(map(str, dtypes))}")
+    return result.dtype
+
+
+def _ufunc_result(fields: tuple[Field, ...], params: Params) -> Field:
+    if any(field.kind not in ("int", "float", "bool") for field in fields):
+        raise NotNative(f"numpy.{params['name']} of {fields[0].dtype}")
+    if any(field.kind != "float" and field.nullable for field in fields):
+        raise NotNative(f"numpy.{params['name']} of a column with missing values")
+    dtype = _ufunc_dtype(params["name"], tuple(field.dtype for field in fields))
+    return Field(dtype, nullable=False, nan=kind_of(dtype) == "float")
+
+
+@function("ufunc", _ufunc_result)
+def _ufunc(context: Context, *operands: Operand, name: str) -> pl.Expr:
+    """A NumPy ufunc of each value."""
+    ufunc = getattr(np, name)
+
+    def work(*columns: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return ufunc(*(column.to_numpy() for column in columns))
+
+    return in_batches(context, work, *operands)
