@@ -77,7 +77,7 @@ def _raylab() -> System:
 
 
 def _raylab_on_ray() -> System:
-    _start_ray()
+    start_ray()
     pd = importlib.import_module("raylab.frame")
     pd.set_option("raylab.execution", "ray")
     pd.set_option("raylab.npartitions", RAY_CPUS)
@@ -85,7 +85,7 @@ def _raylab_on_ray() -> System:
 
 
 def _modin() -> System:
-    _start_ray()
+    start_ray()
     importlib.import_module("modin.config").Engine.put("ray")
     pd = importlib.import_module("modin.pandas")
     return System(lambda number, tables: pandas_query(number)(pd, tables)._to_pandas(), _identity)
@@ -109,7 +109,8 @@ def _duckdb() -> System:
     return System(run, _identity)
 
 
-def _start_ray() -> None:
+def start_ray() -> None:
+    """Start Ray on this machine with two one-CPU workers."""
     ray = importlib.import_module("ray")
     ray.init(
         address="local",

@@ -1,0 +1,1 @@
+"""The questions of the dataframe benchmark: relational, pipelines, functions, small frames."""
