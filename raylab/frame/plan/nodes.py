@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Protocol
 
-from raylab.frame.plan.expressions import Column, Expr, call
+from raylab.frame.plan.expressions import Column, Expr
 from raylab.frame.plan.fingerprint import structural_fingerprint
-from raylab.frame.plan.functions import AGGREGATIONS, field_of
+from raylab.frame.plan.functions import AGGREGATIONS, field_of, missing_where
 from raylab.frame.plan.schema import INT64, Field, Schema, promoted
 
 HIDDEN = "\x01"
@@ -449,20 +449,24 @@ class Slice(Node):
 
 @dataclass(frozen=True, eq=False)
 class Concat(Node):
-    """The rows of all children, one child after the other; all have the same columns."""
+    """The rows of all children, one child after the other, with the columns that all have.
+
+    The facade gives children with the same columns; one that is used elsewhere, too, may keep more.
+    """
 
     parts: tuple[Node, ...]
 
     @cached_property
     def schema(self) -> Schema:
-        first = self.parts[0].schema
+        first, *others = (part.schema for part in self.parts)
+        shared = {name: f for name, f in first.items() if all(name in other for other in others)}
         return {
             name: replace(
                 f,
                 nullable=any(p.schema[name].nullable for p in self.parts),
                 nan=any(p.schema[name].nan for p in self.parts),
             )
-            for name, f in first.items()
+            for name, f in shared.items()
         }
 
     def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
@@ -503,7 +507,7 @@ def typed(expr: Expr, node: Node) -> Field:
     field = field_of(expr, node.schema)
     if not field.widens:
         return field
-    probe = Slice(Filter(node, call("isna", expr)), 0, 1)
+    probe = Slice(Filter(node, missing_where(expr, node.schema)), 0, 1)
     return replace(field, widens=False, promotions=(*field.promotions, probe))
 
 
@@ -524,7 +528,7 @@ def _widened(field: Field, probe: Node) -> Field:
 
 def show(value: Any) -> str:
     """Plan values for people: expressions as calls, hidden names without their mark."""
-    from raylab.frame.plan.expressions import Call, Membership
+    from raylab.frame.plan.expressions import Call, Membership, Over
     from raylab.frame.plan.expressions import Literal as Constant
 
     match value:
@@ -535,6 +539,8 @@ def show(value: Any) -> str:
         case Call(function, args, params):
             inner = [show(a) for a in args] + [f"{k}={show(v)}" for k, v in params]
             return f"{function}({', '.join(inner)})"
+        case Over(function, arg):
+            return f"{function}_over({show(arg)})"
         case Membership(arg, _):
             return f"is_member({show(arg)})"
         case AggregateCall(function, arg, _):
