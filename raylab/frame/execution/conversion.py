@@ -9,10 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from raylab.frame.plan.schema import OBJECT, STR, Dtype
-
-PIECES = "\x01pieces"
-"""The only field of a column of Python lists of strings; other lists are NumPy arrays to pandas."""
+from raylab.frame.plan.schema import OBJECT, PIECES, STR, Dtype
 
 
 def to_array(series: pl.Series, dtype: Dtype) -> Any:

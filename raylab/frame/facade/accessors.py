@@ -55,4 +55,4 @@ def _is_lazy(face: type, name: str) -> bool:
     return any((base.__name__, name) in support.NATIVE for base in face.__mro__)
 
 
-_OWN = frozenset(("_state", "_lazy_state", "_set_up", "_delegate_property_get"))
+_OWN = frozenset(("_state", "_lazy_state", "_set_up", "_delegate_property_get", "components"))

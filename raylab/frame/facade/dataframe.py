@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from raylab.frame.execution import engine
@@ -197,12 +198,22 @@ def compute_frame(state: FrameState) -> pd.DataFrame:
     node, levels = value_node(state)
     rows = engine.execute(node)
     check_budget(int(rows.estimated_size()))
-    arrays = {label: to_array(rows[label], dtype_of(node.schema[label])) for label in state.columns}
     index = compute_index(state.index, [rows[name] for name in levels], state, rows.height)
+    arrays = {
+        label: _as_typed(to_array(rows[label], dtype_of(node.schema[label])), index)
+        for label in state.columns
+    }
     frame = pd.DataFrame(arrays, index=index, copy=False)
     if state.columns_name is not None:
         frame.columns.name = state.columns_name
     return frame
+
+
+def _as_typed(array: Any, index: pd.Index) -> Any:
+    """The array in a form that the constructor takes as it is: it looks into plain objects."""
+    if isinstance(array, np.ndarray) and array.dtype == object:
+        return pd.Series(array, index=index, dtype=object, copy=False)
+    return array
 
 
 def compute_index(spec: IndexSpec, columns: list[Any], state: Any, height: int) -> pd.Index:

@@ -10,7 +10,7 @@ from raylab.frame.execution import engine
 from raylab.frame.facade.accessors import own_accessor
 from raylab.frame.facade.base import WRAPPERS, LazyObject, become
 from raylab.frame.facade.dataframe import DataFrame, compute_frame
-from raylab.frame.facade.datetimes import datetime_properties
+from raylab.frame.facade.datetimes import properties
 from raylab.frame.facade.memory import series_in_memory
 from raylab.frame.facade.state import RangeSpec, SeriesState, dtype_of
 from raylab.frame.facade.string_methods import is_split
@@ -123,8 +123,8 @@ class Series(LazyObject, pd.Series):
     def dt(self) -> Any:
         """Datetime fields and methods; lazy where the datetimes are."""
         state = self._state()
-        if state is not None and state.field.kind == "datetime":
-            return datetime_properties(self, state)
+        if state is not None and state.field.kind in ("datetime", "timedelta"):
+            return properties(self, state)
         return own_accessor(self, "dt")
 
     def __sizeof__(self) -> int:

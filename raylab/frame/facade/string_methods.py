@@ -92,7 +92,7 @@ def _declare(name: str) -> None:
                 return result
         return _in_batches(text, name, arguments)
 
-    method.__signature__ = inspect.signature(getattr(StringMethods, name))  # type: ignore[attr-defined]  # read by inspect
+    setattr(method, "__signature__", inspect.signature(getattr(StringMethods, name)))  # noqa: B010  read by inspect
     native(StringMethods, name=name)(method)
 
 
@@ -176,7 +176,7 @@ def _declare_split(side: str) -> None:
         getattr(pd.Series([], dtype="str").str, side)(**arguments)  # pandas words the errors
         return text.mapped(call(_SPLITS, text.expr, side=side, arguments=given))
 
-    split.__signature__ = inspect.signature(getattr(StringMethods, side))  # type: ignore[attr-defined]  # read by inspect
+    setattr(split, "__signature__", inspect.signature(getattr(StringMethods, side)))  # noqa: B010  read by inspect
     native(StringMethods, name=side)(split)
 
 
@@ -189,7 +189,8 @@ def extract(text: SeriesState, pat: Any, flags: int = 0, expand: bool = True) ->
     _of_strings(text)
     if not isinstance(pat, str) or not isinstance(flags, int):
         raise NotNative("a pattern that is no string")
-    pandas_result = pd.Series([], dtype="str").str.extract(pat, flags=flags, expand=expand)
+    empty: Any = pd.Series([], dtype="str")
+    pandas_result = empty.str.extract(pat, flags=flags, expand=expand)
     names = {number: name for name, number in re.compile(pat, flags).groupindex.items()}
     groups = re.compile(pat, flags).groups
     exprs = [
@@ -198,7 +199,8 @@ def extract(text: SeriesState, pat: Any, flags: int = 0, expand: bool = True) ->
     ]
     if isinstance(pandas_result, pd.Series):
         series = text.mapped(exprs[0])
-        return SeriesState(series.rows, series.expr, pandas_result.name or text.name, series.index)
+        name = text.name if pandas_result.name is None else pandas_result.name
+        return SeriesState(series.rows, series.expr, name, series.index)
     if len(names) < groups:
         raise NotNative("groups without a name, whose columns are numbers")
     return FrameState(text.rows, {names[i + 1]: e for i, e in enumerate(exprs)}, text.index)

@@ -13,6 +13,7 @@ from raylab.frame.kernels import (
     datetimes,
     logic,
     missing,
+    moments,
     strings,
     texts,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "datetimes",
     "logic",
     "missing",
+    "moments",
     "strings",
     "texts",
 ]

@@ -59,11 +59,16 @@ def in_batches(context: Context, work: Callable[..., Any], *operands: Operand) -
         return from_pandas(work(*columns), dtype)
 
     if len(operands) == 1:
-        source, run = operands[0].expr, on_series
-    else:
-        source = pl.struct([o.expr.alias(f"{i}") for i, o in enumerate(operands)])
-        run = on_struct
-    return source.map_batches(run, return_dtype=physical(dtype), is_elementwise=True)
+        return each_batch(operands[0].expr, on_series, physical(dtype))
+    rows = pl.struct([o.expr.alias(f"{i}") for i, o in enumerate(operands)])
+    return each_batch(rows, on_struct, physical(dtype))
+
+
+def each_batch(
+    source: pl.Expr, run: Callable[[pl.Series], pl.Series], dtype: pl.DataType
+) -> pl.Expr:
+    """An expression that calls a function of the engine's own batches, row by row in meaning."""
+    return source.map_batches(run, return_dtype=dtype, is_elementwise=True)
 
 
 def to_pandas(series: pl.Series, dtype: Dtype) -> Any:
@@ -81,7 +86,7 @@ def from_pandas(values: Any, dtype: Dtype) -> pl.Series:
     if kind_of(dtype) in ("int", "bool") and array.dtype != dtype:
         return pl.Series("", np.asarray(array), nan_to_null=True).cast(physical(dtype))
     if array.dtype != dtype:
-        array = pd.Series(array).astype(dtype).array  # type: ignore[arg-type]  # any dtype
+        array = pd.Series(array).astype(dtype).array
     return to_polars("", array, dtype)
 
 
@@ -95,7 +100,7 @@ def _apply(values: Any, accessor: str | None, name: str, arguments: Arguments) -
 def result_dtype(dtype: Dtype, accessor: str | None, name: str, arguments: Arguments) -> Dtype:
     """The dtype that pandas gives, asked with next to no data; its own errors for bad arguments."""
     sample = [""] if accessor == "str" and name not in ("index", "rindex") else []
-    empty = pd.Series(sample, dtype=dtype)  # type: ignore[call-overload]  # any dtype
+    empty = pd.Series(sample, dtype=dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         result = _apply(empty, accessor, name, arguments)
@@ -134,7 +139,8 @@ def _ufunc_dtype(name: str, dtypes: tuple[Dtype, ...]) -> Dtype:
         raise NotNative(f"{name} of {', '.join(map(str, dtypes))}") from error
     if not isinstance(result, np.ndarray) or result.dtype.kind not in "biuf":
         raise NotNative(f"{name} of {', '.join(map(str, dtypes))}")
-    return result.dtype
+    dtype: Dtype = result.dtype
+    return dtype
 
 
 def _ufunc_result(fields: tuple[Field, ...], params: Params) -> Field:

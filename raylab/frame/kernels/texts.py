@@ -9,11 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from raylab.frame.execution.conversion import PIECES
-from raylab.frame.kernels.batches import Arguments, from_pandas, in_batches, to_pandas
+from raylab.frame.kernels.batches import Arguments, each_batch, from_pandas, in_batches, to_pandas
 from raylab.frame.kernels.registry import Context, Operand, function
 from raylab.frame.plan.functions import Params
-from raylab.frame.plan.schema import INT64, OBJECT, STR, Field, NotNative
+from raylab.frame.plan.schema import INT64, OBJECT, PIECES, STR, Field, NotNative
 
 
 def _strings_only(fields: tuple[Field, ...]) -> None:
@@ -40,7 +39,7 @@ def _register_case(name: str, convert: Callable[[pl.Series], pl.Series]) -> None
                 return convert(values)
             return from_pandas(getattr(to_pandas(values, STR).str, name)(), STR)
 
-        return text.expr.map_batches(run, return_dtype=pl.String(), is_elementwise=True)
+        return each_batch(text.expr, run, pl.String())
 
 
 _register_case("lower", lambda values: values.str.to_lowercase())
@@ -67,7 +66,7 @@ def _split(_: Context, text: Operand, *, side: str, arguments: Arguments) -> pl.
         return pieces.to_frame().to_struct("")
 
     dtype = pl.Struct({PIECES: pl.List(pl.String)})
-    return text.expr.map_batches(run, return_dtype=dtype, is_elementwise=True)
+    return each_batch(text.expr, run, dtype)
 
 
 def _part_result(fields: tuple[Field, ...], _: Params) -> Field:
@@ -88,7 +87,7 @@ def _part(_: Context, text: Operand, *, side: str, arguments: Arguments, positio
         parts = _pieces(to_pandas(values, STR), side, arguments).str.get(position)
         return from_pandas(parts.astype(STR), STR)
 
-    return text.expr.map_batches(run, return_dtype=pl.String(), is_elementwise=True)
+    return each_batch(text.expr, run, pl.String())
 
 
 def _part_count(fields: tuple[Field, ...], _: Params) -> Field:
@@ -124,7 +123,7 @@ def _joined(fields: tuple[Field, ...], params: Params) -> Field:
 
 
 @function("str.cat", _joined)
-def _cat(context: Context, *texts: Operand, sep: str, na_rep: str | None) -> pl.Expr:
+def _cat(_: Context, *texts: Operand, sep: str, na_rep: str | None) -> pl.Expr:
     """Strings of one row after each other; a missing one makes the result missing."""
     parts = [t.expr if na_rep is None else t.expr.fill_null(na_rep) for t in texts]
     return pl.concat_str(parts, separator=sep)

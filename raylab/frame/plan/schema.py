@@ -22,6 +22,9 @@ BOOL: Dtype = np.dtype("bool")
 OBJECT: Dtype = np.dtype("object")
 STR: Dtype = pd.StringDtype(na_value=np.nan)
 
+PIECES = "\x01pieces"
+"""The only field of a column of Python lists of strings; other lists are NumPy arrays to pandas."""
+
 _NUMPY_KINDS: dict[str, Kind] = {
     "b": "bool",
     "i": "int",
