@@ -18,6 +18,8 @@ GROUPS = 100
 RUNS = 200
 _CHUNK_ROWS = 1 << 20
 
+Maker = Callable[[int, np.random.Generator], pd.DataFrame]
+
 
 @dataclass(frozen=True, slots=True)
 class Tables:
@@ -35,8 +37,13 @@ def load(rows: int, data_dir: Path = DATA_DIR) -> Tables:
     """The tables of a size, generated when they are missing."""
     tables = Tables(data_dir / str(rows), rows)
     tables.folder.mkdir(parents=True, exist_ok=True)
-    makers = {"groups": _groups, "left": _left, "metrics": _metrics, "runs": _runs}
-    makers |= {name: _right(name) for name in _RIGHT_ROWS}
+    makers: dict[str, Maker] = {
+        "groups": _groups,
+        "left": _left,
+        "metrics": _metrics,
+        "runs": _runs,
+        **{name: _right(name) for name in _RIGHT_ROWS},
+    }
     for number, (name, make) in enumerate(makers.items()):
         path = Path(tables.path(name))
         if not path.exists():
@@ -98,7 +105,7 @@ def _left(rows: int, random: np.random.Generator) -> pd.DataFrame:
     )
 
 
-def _right(name: str) -> Callable[[int, np.random.Generator], pd.DataFrame]:
+def _right(name: str) -> Maker:
     """db-benchmark J1, right: each key once, its string form, and a value."""
     key, text, width = {
         "small": ("id1", "id4", 3),

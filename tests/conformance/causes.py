@@ -39,7 +39,7 @@ def cause_of(kind: str, message: str, statement: str) -> str:
         return "failed"
     if kind.endswith("Warning") or "unexpected warning" in message:
         return "warning"
-    if message.startswith("Did not see expected warning"):
+    if message.startswith(("Did not see expected warning", "Warning not set with correct")):
         return "warning"
     if _INTROSPECTION.search(statement):
         return "introspection"

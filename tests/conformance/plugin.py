@@ -97,7 +97,8 @@ def _describe(report: Any, call: pytest.CallInfo[None]) -> dict[str, str]:
     """Cause, message and the line of the test that failed."""
     if call.excinfo is None:  # a strict xfail that passed
         return {"cause": "unexpected pass", "error": str(report.longrepr)[:400]}
-    inside = [e for e in call.excinfo.traceback if "site-packages" not in str(e.path)]
+    suite = str(Path.cwd())
+    inside = [entry for entry in call.excinfo.traceback if str(entry.path).startswith(suite)]
     statement = str(inside[-1].statement).strip() if inside else ""
     innermost = str(call.excinfo.traceback[-1].statement).strip()
     kind, message = call.excinfo.typename, str(call.excinfo.value) or innermost
