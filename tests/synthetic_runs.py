@@ -82,6 +82,7 @@ def write_run(
                     "mean": float(returns.mean()),
                     "std": float(returns.std()),
                     "environment": env,
+                    "date": "2026-11-23T08:00:00+00:00",
                 },
             )
     return folder

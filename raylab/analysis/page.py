@@ -32,7 +32,7 @@ class Page:
     title: str
     made: str  # when, by which version
     experiments: Sequence[ExperimentSummary]
-    learning: Sequence[Sequence[Plot]]  # one group an environment: agent steps, frames, wall time
+    learning: Mapping[str, Sequence[Plot]]  # by environment: agent steps, frames, wall time
     others: Sequence[Plot]  # throughput, diagnostics
     problems: Sequence[str]
     folder: Path  # where the page is written; links are relative to it
@@ -46,7 +46,7 @@ def render(page: Page) -> str:
         _problems(page.problems),
         _cards(page.experiments[0]) if len(page.experiments) == 1 else "",
         _section("Summary", _summary(page.experiments)),
-        *(_section(group[0].title.split(":")[0], _learning(group)) for group in page.learning),
+        *(_section(name, _learning(group)) for name, group in page.learning.items()),
         *(_section(plot.title, _figure(plot)) for plot in page.others),
         *(_experiment(experiment, page.folder) for experiment in page.experiments),
         _section("How to read this", _METHOD),

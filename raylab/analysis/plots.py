@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -87,8 +88,10 @@ class Plot:
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode("ascii")
 
 
-def learning_curve(experiments: Sequence[ExperimentSummary], axis: str, name: str) -> Plot | None:
-    """Draw episode returns of experiments on one environment over ``axis`` (a key of AXES).
+def learning_curve(
+    experiments: Sequence[ExperimentSummary], axis: str, *, name: str, title: str
+) -> Plot | None:
+    """Draw episode returns of comparable experiments over ``axis`` (a key of AXES).
 
     None when no experiment has finished an episode.
     """
@@ -109,7 +112,6 @@ def learning_curve(experiments: Sequence[ExperimentSummary], axis: str, name: st
         _count_axis(axes, axis, max(_last_x(curve) for curve in curves))
         _legend(axes)
 
-    title = f"{experiments[0].environment}: return over {AXES[axis]}"
     return _plot(name, title, draw, size=(8.6, 4.6) if axis == "agent_steps" else (6.4, 4.2))
 
 
@@ -220,12 +222,17 @@ def _last_x(curve: Curves) -> float:
 
 
 def _colours(items: Sequence[object]) -> list[str]:
-    return [PALETTE[index % len(PALETTE)] for index in range(len(items))]
+    """Return a colour each; none comes twice."""
+    if len(items) <= len(PALETTE):
+        return list(PALETTE[: len(items)])
+    return [
+        to_hex(colour) for colour in mpl.colormaps["turbo"](np.linspace(0.05, 0.95, len(items)))
+    ]
 
 
 def _label(experiment: ExperimentSummary) -> str:
-    count = len(experiment.seeds)
-    return f"{experiment.experiment_id} ({count} seed{'s' if count > 1 else ''})"
+    seeds = len(experiment.seeds)
+    return f"{experiment.experiment_id} ({seeds} seed{'s' * (seeds > 1)})"
 
 
 def _legend(axes: Axes) -> None:

@@ -25,6 +25,20 @@ EPISODES_COLUMNS = ("attempt", "update", "agent_steps", "episode_return", "lengt
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """One evaluation of one checkpoint, or of the random policy."""
+
+    agent_steps: int
+    policy: str  # "greedy", "sampled" or "random"
+    mean: float
+    std: float
+    episodes: int
+    environment: Json  # the protocol's record
+    date: str
+    file: str
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """What could be read of one run (one seed of one experiment)."""
 
@@ -37,7 +51,7 @@ class RunRecord:
     status: Json
     metrics: pd.DataFrame  # one row an update, attempts resolved, sorted by update
     episodes: pd.DataFrame  # one row an episode, attempts resolved, sorted by update
-    evaluations: tuple[Json, ...]  # by agent steps, then date; each with "file", its name
+    evaluations: tuple[Evaluation, ...]  # by agent steps, then date
     videos: tuple[Path, ...]
     problems: tuple[str, ...]
 
@@ -56,13 +70,12 @@ def load_run(path: Path) -> RunRecord:
             f"{path} has no metrics yet: it takes part in no curve. Wait for its first update, "
             f"or continue it with `raylab resume {path}`."
         )
-    evaluations = []
-    for file in _files(path / "evaluations", "*.json"):
-        evaluation = _read_json(file, problems, lacks="that evaluation")
-        if evaluation:
-            steps, _, policy = file.stem.partition("-")  # as the recorder names its files
-            named = {"agent_steps": int(steps) if steps.isdecimal() else 0, "policy": policy}
-            evaluations.append({**named, **evaluation, "file": file.name})
+    evaluations = [
+        evaluation
+        for file in _files(path / "evaluations", "*.json")
+        if (evaluation := _read_evaluation(file, problems)) is not None
+    ]
+    evaluations.sort(key=lambda evaluation: (evaluation.agent_steps, evaluation.date))
     resolved = path.resolve()
     return RunRecord(
         path=path,
@@ -74,7 +87,7 @@ def load_run(path: Path) -> RunRecord:
         status=status,
         metrics=metrics,
         episodes=episodes,
-        evaluations=tuple(sorted(evaluations, key=_age)),
+        evaluations=tuple(evaluations),
         videos=tuple(_files(path / "videos", "*.mp4")),
         problems=tuple(problems),
     )
@@ -98,10 +111,6 @@ def resolve_attempts(
         metrics.sort_values("update", kind="stable", ignore_index=True),
         episodes.sort_values("update", kind="stable", ignore_index=True),
     )
-
-
-def _age(evaluation: Json) -> tuple[int, str]:
-    return int(evaluation["agent_steps"]), str(evaluation.get("date", ""))
 
 
 def _state(path: Path) -> str:
@@ -133,6 +142,27 @@ def _read_json(path: Path, problems: list[str], *, lacks: str) -> Json:
     return {}
 
 
+def _read_evaluation(path: Path, problems: list[str]) -> Evaluation | None:
+    content = _read_json(path, problems, lacks="that evaluation")
+    try:
+        return Evaluation(
+            agent_steps=int(content["agent_steps"]),
+            policy=str(content["policy"]),
+            mean=float(content["mean"]),
+            std=float(content["std"]),
+            episodes=int(content["episodes"]),
+            environment=dict(content["environment"]),
+            date=str(content["date"]),
+            file=path.name,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if content:
+            problems.append(
+                f"{path} is no evaluation ({error!r}): it is left out. Evaluate again, or remove it."
+            )
+        return None
+
+
 def _read_table(folder: Path, columns: Sequence[str], problems: list[str]) -> pd.DataFrame:
     """Scan all sound parts; a corrupt one costs its rows only.
 
@@ -144,6 +174,8 @@ def _read_table(folder: Path, columns: Sequence[str], problems: list[str]) -> pd
         try:
             names = tuple(tables.read_part(part).column_names)
         except CorruptDataError as error:
+            if not part.exists():  # the run ended just now, and its parts became one
+                return _read_table(folder, columns, problems)
             problems.append(str(error))
             continue
         if missing := [column for column in columns if column not in names]:

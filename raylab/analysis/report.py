@@ -14,7 +14,7 @@ from raylab.analysis.page import Page, render
 from raylab.analysis.plots import Plot, diagnostics_plot, learning_curve, throughput_plot
 from raylab.analysis.records import load_run
 from raylab.analysis.summary import ExperimentSummary, summarise
-from raylab.errors import RunError
+from raylab.errors import RunError, SourceChangedError
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,15 @@ def make_report(paths: Sequence[Path], out: Path | None = None) -> Report:
         RunNotFoundError: a path does not exist or holds no run.
         RunError: no run has any metrics that can be read, or ``out`` cannot be written.
     """
-    runs = [load_run(path) for path in find_runs(paths)]
+    folder = out or (paths[0] / "report" if len(paths) == 1 else Path("report"))
+    try:
+        return _make_report(find_runs(paths), folder)
+    except SourceChangedError:  # a run ended meanwhile, and its parts became one
+        return _make_report(find_runs(paths), folder)
+
+
+def _make_report(paths: Sequence[Path], folder: Path) -> Report:
+    runs = [load_run(path) for path in paths]
     problems = tuple(problem for run in runs for problem in run.problems)
     if all(run.metrics.empty for run in runs):
         raise RunError("nothing to report:\n" + "\n".join(f"  {problem}" for problem in problems))
@@ -48,7 +56,6 @@ def make_report(paths: Sequence[Path], out: Path | None = None) -> Report:
     others = [
         plot for plot in (throughput_plot(experiments), diagnostics_plot(experiments)) if plot
     ]
-    folder = out or (paths[0] / "report" if len(paths) == 1 else Path("report"))
     made = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
     page = Page(
         title=_title(experiments),
@@ -59,7 +66,7 @@ def make_report(paths: Sequence[Path], out: Path | None = None) -> Report:
         problems=problems,
         folder=folder,
     )
-    plots = [plot for group in learning for plot in group] + others
+    plots = [plot for group in learning.values() for plot in group] + others
     try:
         folder.mkdir(parents=True, exist_ok=True)
         html = folder / "report.html"
@@ -72,20 +79,29 @@ def make_report(paths: Sequence[Path], out: Path | None = None) -> Report:
     return Report(tuple(experiments), html, written, problems)
 
 
-def _learning_plots(experiments: Sequence[ExperimentSummary]) -> list[list[Plot]]:
-    """Draw one group of figures an environment: returns of different games are not comparable."""
-    environments: dict[str, list[ExperimentSummary]] = {}
+def _learning_plots(experiments: Sequence[ExperimentSummary]) -> dict[str, list[Plot]]:
+    """Draw one group of figures for what can be compared: one environment under one protocol."""
+    comparable: dict[tuple[str, str], list[ExperimentSummary]] = {}
     for experiment in experiments:
-        environments.setdefault(experiment.environment, []).append(experiment)
-    groups = []
-    for environment, group in environments.items():
-        suffix = f"-{_slug(environment)}" if len(environments) > 1 else ""
+        key = (experiment.environment, experiment.protocol)
+        comparable.setdefault(key, []).append(experiment)
+    environments = [environment for environment, _ in comparable]
+    groups = {}
+    for (environment, protocol), group in comparable.items():
+        is_only = environments.count(environment) == 1
+        title = environment if is_only else f"{environment} ({protocol})"
+        suffix = f"-{_slug(title)}" if len(comparable) > 1 else ""
         plots = [
-            learning_curve(group, axis, f"learning-curve-{_slug(name)}{suffix}")
+            learning_curve(
+                group,
+                axis,
+                name=f"learning-curve-{_slug(name)}{suffix}",
+                title=f"{title}: return over {name}",
+            )
             for axis, name in AXES.items()
         ]
         if drawn := [plot for plot in plots if plot]:
-            groups.append(drawn)
+            groups[title] = drawn
     return groups
 
 

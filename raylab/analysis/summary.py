@@ -10,23 +10,10 @@ from typing import Any
 
 import raylab.frame as pd
 from raylab.analysis.curves import last_return, smoothed_returns
-from raylab.analysis.records import Json, RunRecord
+from raylab.analysis.records import Evaluation, Json, RunRecord
 from raylab.analysis.statistics import Estimate, stratified_bootstrap
 
 _BACKENDS = {"atari": "Atari", "minatar": "MinAtar"}
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One evaluation of one checkpoint, or of the random policy."""
-
-    agent_steps: int
-    mean: float
-    std: float
-    episodes: int
-    policy: str  # "greedy", "sampled" or "random"
-    protocol: str
-    file: str
 
 
 @dataclass(frozen=True)
@@ -103,7 +90,7 @@ def describe_protocol(environment: Json) -> str:
     name = environment.get("protocol")
     sticky = environment.get("sticky_actions")
     if sticky is not None:
-        parts.append(f"sticky {sticky:g}")
+        parts.append(f"sticky {sticky}")
     skip = environment.get("frames_per_step", environment.get("frame_skip"))
     if skip is not None:
         parts.append(f"{skip} frames a step" if skip != 1 else "1 frame a step")
@@ -159,8 +146,7 @@ def _summarise_seed(run: RunRecord, totals: pd.DataFrame) -> SeedSummary:
     name = str(run.path)
     counters: dict[Any, Any] = totals.loc[name].to_dict() if name in totals.index else {}
     smoothed = smoothed_returns(run)
-    evaluations = [_evaluation(record) for record in run.evaluations]
-    random = [evaluation for evaluation in evaluations if evaluation.policy == "random"]
+    random = [evaluation for evaluation in run.evaluations if evaluation.policy == "random"]
     return SeedSummary(
         run=run,
         updates=int(counters.get("updates", 0)),
@@ -172,7 +158,7 @@ def _summarise_seed(run: RunRecord, totals: pd.DataFrame) -> SeedSummary:
         last_return=last_return(run),
         best_return=float(smoothed["mean_return"].max()),
         steps_per_s=_speed(run),
-        evaluations=tuple(e for e in evaluations if e.policy != "random"),
+        evaluations=tuple(e for e in run.evaluations if e.policy != "random"),
         random_baseline=random[-1] if random else None,
     )
 
@@ -187,19 +173,6 @@ def _speed(run: RunRecord) -> float:
     )
     seconds = float((span["last_s"] - span["first_s"]).sum())
     return float((span["last_steps"] - span["first_steps"]).sum()) / seconds if seconds else nan
-
-
-def _evaluation(record: Json) -> Evaluation:
-    returns = [float(value) for value in record.get("returns", [])]
-    return Evaluation(
-        agent_steps=int(record["agent_steps"]),
-        mean=float(record["mean"]) if "mean" in record else float(pd.Series(returns).mean()),
-        std=float(record.get("std", nan)),
-        episodes=int(record.get("episodes", len(returns))),
-        policy=str(record["policy"]),
-        protocol=describe_protocol(record.get("environment", {})),
-        file=str(record["file"]),
-    )
 
 
 def _environment_of(runs: Sequence[RunRecord]) -> Json:

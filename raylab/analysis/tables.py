@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from raylab.analysis.curves import WINDOW_EPISODES, returns_by_quarter
 from raylab.analysis.formats import MISSING, against_random, count, duration, estimate, score
-from raylab.analysis.summary import Evaluation, ExperimentSummary, SeedSummary
+from raylab.analysis.records import Evaluation
+from raylab.analysis.summary import ExperimentSummary, SeedSummary, describe_protocol
 
 
 def experiment_rows(experiment: ExperimentSummary) -> dict[str, str]:
@@ -60,7 +61,7 @@ def evaluation_rows(experiment: ExperimentSummary) -> list[dict[str, str]]:
                     "episodes": str(evaluation.episodes),
                     "mean return": score(evaluation.mean),
                     "standard deviation": score(evaluation.std),
-                    "protocol": evaluation.protocol,
+                    "protocol": describe_protocol(evaluation.environment),
                     "file": f"evaluations/{evaluation.file}",
                 }
             )

@@ -11,7 +11,8 @@ import raylab.frame as pd
 from raylab.analysis.folders import find_runs
 from raylab.analysis.records import load_run, resolve_attempts
 from raylab.errors import RunNotFoundError
-from tests.synthetic_runs import write_run
+from raylab.experiment import tables
+from tests.synthetic_runs import write_json, write_run
 
 
 def rows(*pairs: tuple[int, int]) -> pd.DataFrame:
@@ -55,7 +56,7 @@ def test_load_run_reads_every_table_and_record(tmp_path: Path) -> None:
     assert (run.seed, run.state) == ("3", "finished")
     assert run.metrics["update"].tolist() == list(range(1, 51))
     assert len(run.episodes) == 150
-    assert [e["agent_steps"] for e in run.evaluations] == [0, 25_000, 50_000]
+    assert [e.agent_steps for e in run.evaluations] == [0, 25_000, 50_000]
     assert run.problems == ()
 
 
@@ -146,6 +147,33 @@ def test_run_that_was_killed_before_its_first_update_says_so(tmp_path: Path) -> 
     assert run.metrics.empty
     assert run.state == "interrupted"
     assert any("no metrics yet" in problem for problem in run.problems)
+
+
+def test_file_that_is_no_evaluation_is_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "x-0" / "1", updates=20)
+    wrong = folder / "evaluations" / "000000000001-greedy.json"
+    write_json(wrong, {"agent_steps": 1, "policy": "greedy", "mean": "high"})
+
+    run = load_run(folder)
+
+    assert len(run.evaluations) == 3
+    assert [str(wrong) in problem for problem in run.problems] == [True]
+
+
+def test_parts_that_are_compacted_while_they_are_read_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(tmp_path / "x-0" / "1", updates=40)
+    listed = tables.list_parts(folder / "metrics")
+    tables.compact(folder / "metrics", folder / "episodes", 1)
+    lists = iter([listed])
+    list_parts = tables.list_parts
+    monkeypatch.setattr(tables, "list_parts", lambda path: next(lists, None) or list_parts(path))
+
+    run = load_run(folder)
+
+    assert len(run.metrics) == 40
+    assert run.problems == ()
 
 
 def test_find_runs_takes_runs_experiments_and_roots_once_each(tmp_path: Path) -> None:

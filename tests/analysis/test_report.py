@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from raylab.analysis.records import load_run
-from raylab.analysis.report import make_report
+from raylab.analysis.report import _learning_plots, make_report
 from raylab.analysis.summary import describe_environment, describe_protocol, summarise
 from raylab.analysis.tables import experiment_rows, seed_rows
-from raylab.errors import RunError
-from tests.synthetic_runs import write_run
+from raylab.errors import RunError, SourceChangedError
+from tests.synthetic_runs import PROTOCOL, write_run
 
 CARTPOLE = {"backend": "gymnasium", "id": "CartPole-v1", "max_episode_steps": 500}
 
@@ -179,6 +179,41 @@ def test_environments_get_their_own_learning_curves(tmp_path: Path) -> None:
     names = {plot.name for plot in report.plots}
     assert "learning-curve-agent-steps-atari-breakout.png" in names
     assert "learning-curve-agent-steps-cartpole-v1.png" in names
+
+
+def test_protocols_are_not_mixed_in_one_figure(tmp_path: Path) -> None:
+    classic = {**PROTOCOL, "protocol": "classic", "sticky_actions": 0.0}
+    experiments = summarise(
+        [
+            load_run(write_run(tmp_path / "a-0" / "1", updates=2)),
+            load_run(write_run(tmp_path / "b-0" / "1", updates=2, env=classic)),
+            load_run(write_run(tmp_path / "c-0" / "1", updates=2)),
+        ]
+    )
+
+    groups = _learning_plots(experiments)
+
+    assert [title.partition(":")[0] for title in groups] == [
+        "Atari breakout (machado",
+        "Atari breakout (classic",
+    ]
+    assert len({plot.name for group in groups.values() for plot in group}) == 6
+
+
+def test_report_begins_again_when_a_run_ends_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(tmp_path / "x-0" / "1", updates=5)
+    outcomes = iter([SourceChangedError("part-0001 was removed")])
+
+    def summarise_once_changed(runs):
+        for error in outcomes:
+            raise error
+        return summarise(runs)
+
+    monkeypatch.setattr("raylab.analysis.report.summarise", summarise_once_changed)
+
+    assert make_report([folder]).page.is_file()
 
 
 def test_text_from_files_cannot_break_the_page(tmp_path: Path) -> None:
