@@ -115,13 +115,9 @@ def _write_part(
             "simulated_agent_steps": updates * 1000,
             "frames": updates * 4000,
             "wall_time_s": updates * 1000 / speed + random.normal(0, 0.01, count),
-            "loss/policy": random.normal(-0.01, 0.002, count),
             "loss/value": 0.5 * (1 - progress) + random.normal(0, 0.02, count),
             "entropy": 1.4 * (1 - 0.6 * progress),
             "kl": random.gamma(2.0, 0.004, count),
-            "clip_fraction": random.beta(2, 12, count),
-            "explained_variance": progress - random.beta(2, 20, count),
-            "learning_rate": 2.5e-4 * (1 - updates / 100),
         }
     ).write_parquet(folder / "metrics" / name)
     ends = np.repeat(updates, 3)
