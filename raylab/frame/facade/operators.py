@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.extensions import no_default
 from pandas.api.types import is_list_like, is_scalar
@@ -15,6 +16,7 @@ from raylab.frame import support
 from raylab.frame.facade.base import native, state_of, wrap
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
+from raylab.frame.facade.ufuncs import combined
 from raylab.frame.plan.expressions import Expr, Literal, Membership, call
 from raylab.frame.plan.functions import FUNCTIONS
 from raylab.frame.plan.nodes import Project
@@ -24,6 +26,7 @@ _LOGIC = {"and_": "and", "or_": "or", "xor": "xor", "rand_": "and", "ror_": "or"
 _REVERSED = {
     name: name[1:] for name in ("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow")
 }
+_SWAPPED = frozenset((*_REVERSED, "rand_", "ror_", "rxor"))
 
 
 def operand(state: SeriesState, other: Any) -> tuple[SeriesState, Expr]:
@@ -49,17 +52,23 @@ def constant(state: SeriesState, value: Any) -> Literal:
             raise NotNative(str(error)) from error
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         raise NotNative("a date beside datetimes")
-    return Literal(value)
+    # To pandas a NumPy number beside a series is a Python number: it widens nothing.
+    is_number = isinstance(value, np.number) and not isinstance(value, np.timedelta64)
+    return Literal(value.item() if is_number else value)
 
 
 def binary(state: SeriesState, other: Any, operation: str) -> SeriesState:
     """A series and another side, combined row by row by an operator's name."""
-    left, right = operand(state, other)
     function = _REVERSED.get(operation) or _LOGIC.get(operation, operation)
     if function not in FUNCTIONS:
         raise NotNative(f"operator {operation}")
-    arguments = (right, left.expr) if operation in _REVERSED else (left.expr, right)
-    return replace(left.mapped(call(function, *arguments)), name=_result_name(state, other))
+    try:
+        left, right = operand(state, other)
+        arguments = (right, left.expr) if operation in _REVERSED else (left.expr, right)
+        result = left.mapped(call(function, *arguments))
+    except NotNative:
+        result = combined(state, other, function, swapped=operation in _SWAPPED)
+    return replace(result, name=_result_name(state, other))
 
 
 def _result_name(state: SeriesState, other: Any) -> Any:
@@ -76,12 +85,43 @@ def frame_binary(frame: FrameState, other: Any, operation: str) -> FrameState:
         if list(right.columns) != list(frame.columns) or not same_rows(right.rows, frame.rows):
             raise NotNative("the other side has other rows or columns")
         others = {label: wrap(right.column(label)) for label in frame.columns}
+    elif isinstance(other, pd.Series):
+        raise NotNative("a series, whose labels are matched with the columns")
     else:
         others = dict.fromkeys(frame.columns, other)
     columns = {
         label: binary(frame.column(label), others[label], operation).expr for label in frame.columns
     }
     return replace(frame, columns=columns)
+
+
+def _flexible(name: str, operation: str) -> None:
+    """The method of an operator: ``df.add(other)``."""
+
+    def of_series(series: SeriesState, other: Any) -> SeriesState:
+        return binary(series, other, operation)
+
+    def of_frame(frame: FrameState, other: Any, axis: Any = "columns") -> FrameState:
+        if not isinstance(other, pd.Series):
+            return frame_binary(frame, other, operation)
+        if axis not in (0, "index"):
+            raise NotNative("a series, whose labels are matched with the columns")
+        columns = {c: binary(frame.column(c), other, operation).expr for c in frame.columns}
+        return replace(frame, columns=columns)
+
+    native(pd.Series, name=name)(of_series)
+    native(pd.DataFrame, name=name)(of_frame)
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    _flexible(_name, _name)
+    _flexible(f"r{_name}", f"r{_name}")
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    _flexible(_name, _name)
+for _name, _operation in (("div", "truediv"), ("divide", "truediv"), ("rdiv", "rtruediv")):
+    _flexible(_name, _operation)
+_flexible("subtract", "sub")
+_flexible("multiply", "mul")
 
 
 def install_operators(face: type, owner: type, combine: Callable[[Any, Any, str], Any]) -> None:

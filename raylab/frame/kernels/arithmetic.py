@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import polars as pl
 
+from raylab.frame.kernels.batches import in_batches
 from raylab.frame.kernels.registry import Context, Operand, function
 from raylab.frame.kernels.types import common_dtype, unit_of
 from raylab.frame.plan.functions import Params
@@ -72,8 +75,16 @@ def _zone(field: Field) -> str | None:
 
 def _division(fields: tuple[Field, ...], _: Params) -> Field:
     _numbers_only(fields)
+    divisor = fields[1]
+    if isinstance(divisor, LiteralField) and not _has_exact_inverse(divisor.value):
+        raise NotNative("division by a constant, which the engine replaces by a multiplication")
     dtype = common_dtype(*fields)
     return _number(dtype if dtype.kind == "f" else FLOAT64, *fields)
+
+
+def _has_exact_inverse(value: float) -> bool:
+    mantissa, exponent = math.frexp(value)
+    return abs(mantissa) == 0.5 and abs(exponent) < 100
 
 
 def _integer_division(fields: tuple[Field, ...], params: Params) -> Field:
@@ -89,6 +100,8 @@ def _integer_division(fields: tuple[Field, ...], params: Params) -> Field:
 
 def _power(fields: tuple[Field, ...], params: Params) -> Field:
     exponent = fields[1]
+    if fields[0].kind == "bool":
+        raise NotNative("powers of bools")
     if not isinstance(exponent, LiteralField) or exponent.value not in (1, 2):
         raise NotNative("powers other than 1 and 2")
     return _arithmetic(fields, params)
@@ -104,7 +117,7 @@ def _add(context: Context, left: Operand, right: Operand) -> pl.Expr:
     if context.result.kind == "str":
         return pl.concat_str(left.expr, right.expr)
     if context.result.kind == "datetime":
-        return _moved(left) + _moved(right)
+        return _moved(context, left) + _moved(context, right)
     a, b = _both(context, left, right)
     return a + b
 
@@ -112,17 +125,19 @@ def _add(context: Context, left: Operand, right: Operand) -> pl.Expr:
 @function("sub", _subtraction)
 def _sub(context: Context, left: Operand, right: Operand) -> pl.Expr:
     if left.field.kind == "datetime":
-        return _moved(left) - _moved(right)
+        return _moved(context, left) - _moved(context, right)
     a, b = _both(context, left, right)
     return a - b
 
 
-def _moved(operand: Operand) -> pl.Expr:
-    """A moment as it is; a constant span in Polars' own form."""
+def _moved(context: Context, operand: Operand) -> pl.Expr:
+    """A moment as it is; a constant in the unit of the result: the engine does not convert it."""
     field = operand.field
-    if isinstance(field, LiteralField):
-        return operand.as_type(field.dtype)
-    return operand.expr
+    if not isinstance(field, LiteralField):
+        return operand.expr
+    if field.kind == "timedelta":
+        return operand.as_type(np.dtype(f"m8[{unit_of(context.result.dtype)}]"))
+    return operand.as_type(field.dtype)
 
 
 @function("mul", _arithmetic)
@@ -158,7 +173,7 @@ def _pow(context: Context, left: Operand, right: Operand) -> pl.Expr:
 
 def _same(fields: tuple[Field, ...], _: Params) -> Field:
     (field,) = fields
-    if field.kind not in ("int", "float", "timedelta"):
+    if field.kind not in ("int", "float", "timedelta") or np.dtype(field.dtype).kind == "u":  # type: ignore[arg-type]  # NumPy dtypes
         raise NotNative(f"a sign of {field.dtype}")
     return field
 
@@ -177,17 +192,16 @@ def _rounded(fields: tuple[Field, ...], params: Params) -> Field:
     (field,) = fields
     if field.kind == "int" and params["decimals"] >= 0:
         return field
-    if field.dtype != FLOAT64 or params["decimals"] < 0:
+    if field.kind != "float":
         raise NotNative(f"rounding {field.dtype} to {params['decimals']} decimals")
     return field
 
 
 @function("round", _rounded)
 def _round(context: Context, operand: Operand, *, decimals: int) -> pl.Expr:
-    """NumPy's rule: scale, round half to even, scale back."""
+    """NumPy's rule: scale, round half to even, scale back by a true division."""
     if context.result.kind == "int":
         return operand.expr
     if decimals == 0:
         return operand.expr.round(0, mode="half_to_even")
-    scale = 10.0**decimals
-    return (operand.expr * scale).round(0, mode="half_to_even") / scale
+    return in_batches(context, lambda v: v.round(decimals), operand)

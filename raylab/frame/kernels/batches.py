@@ -128,37 +128,3 @@ def _method(
 ) -> pl.Expr:
     """A method or property of each value, by pandas; only for such that look at one row."""
     return in_batches(context, lambda v: _apply(v, accessor, name, arguments), operand)
-
-
-@functools.lru_cache(maxsize=256)
-def _ufunc_dtype(name: str, dtypes: tuple[Dtype, ...]) -> Dtype:
-    empties = [np.empty(0, dtype=dtype) for dtype in dtypes]  # type: ignore[arg-type]  # numbers
-    try:
-        result = getattr(np, name)(*empties)
-    except TypeError as error:
-        raise NotNative(f"{name} of {', '.join(map(str, dtypes))}") from error
-    if not isinstance(result, np.ndarray) or result.dtype.kind not in "biuf":
-        raise NotNative(f"{name} of {', '.join(map(str, dtypes))}")
-    dtype: Dtype = result.dtype
-    return dtype
-
-
-def _ufunc_result(fields: tuple[Field, ...], params: Params) -> Field:
-    if any(field.kind not in ("int", "float", "bool") for field in fields):
-        raise NotNative(f"numpy.{params['name']} of {fields[0].dtype}")
-    if any(field.kind != "float" and field.nullable for field in fields):
-        raise NotNative(f"numpy.{params['name']} of a column with missing values")
-    dtype = _ufunc_dtype(params["name"], tuple(field.dtype for field in fields))
-    return Field(dtype, nullable=False, nan=kind_of(dtype) == "float")
-
-
-@function("ufunc", _ufunc_result)
-def _ufunc(context: Context, *operands: Operand, name: str) -> pl.Expr:
-    """A NumPy ufunc of each value."""
-    ufunc = getattr(np, name)
-
-    def work(*columns: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return ufunc(*(column.to_numpy() for column in columns))
-
-    return in_batches(context, work, *operands)
