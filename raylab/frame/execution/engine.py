@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+import raylab.frame.execution.windows  # noqa: F401  registers the lowering of its node
 from raylab.errors import ExecutionError
 from raylab.frame.execution.cache import CACHE
 from raylab.frame.execution.local import run_partitioned
@@ -11,6 +12,7 @@ from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.planner import choose_partitions
 from raylab.frame.optimizer import optimize
 from raylab.frame.optimizer.rewriting import walk
+from raylab.frame.optimizer.windows import compute_windows
 from raylab.frame.plan.expressions import Expr, Literal, Membership
 from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import (
@@ -22,6 +24,7 @@ from raylab.frame.plan.nodes import (
     Scan,
     SemiJoin,
 )
+from raylab.frame.plan.windows import Window
 from raylab.frame.sources.memory import FrameSource
 
 
@@ -32,7 +35,8 @@ def execute(node: Node) -> pl.DataFrame:
         SourceChangedError: a scanned file is not what it was.
         ExecutionError: the engine failed; the cause says why.
     """
-    return CACHE.compute_once(node, lambda: run(node, ordered=True))
+    plan = compute_windows(node)
+    return CACHE.compute_once(plan, lambda: run(plan, ordered=True))
 
 
 def run(node: Node, *, ordered: bool) -> pl.DataFrame:
@@ -101,7 +105,8 @@ def reduce_rows(node: Node, calls: tuple[tuple[str, AggregateCall], ...]) -> pl.
 
 def execute_small(node: Node) -> pl.DataFrame:
     """The rows of a plan with a small result."""
-    return CACHE.compute_once(node, lambda: run(node, ordered=False))
+    plan = compute_windows(node)
+    return CACHE.compute_once(plan, lambda: run(plan, ordered=False))
 
 
 def _counting(node: Node) -> Node:
@@ -150,6 +155,8 @@ def _expressions(node: Node) -> list[Expr]:
             return [predicate]
         case SemiJoin(_, _, left_on, _, _):
             return list(left_on)
+        case Window(_, keys, _, calls):
+            return [*keys, *(c.arg for _, c in calls)]
         case Aggregate(_, keys, calls):
             return [expr for _, expr in keys] + [c.arg for _, c in calls]
         case _:

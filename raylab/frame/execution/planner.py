@@ -42,7 +42,7 @@ def choose_partitions() -> int:
 
 def plan_stages(plan: Node, partitions: int, *, ordered: bool) -> Stage:
     """The stages of a plan; the last one has a single partition with the result."""
-    return _on_one(distribute(plan, partitions, ordered)).stage()
+    return gathered(distribute(plan, partitions, ordered)).stage()
 
 
 @singledispatch
@@ -110,7 +110,7 @@ def _aggregate(node: Aggregate, partitions: int, ordered: bool) -> Spread:
         spread = Spread(grouped, (exchange,), partitions)
     if not ordered:
         return replace(spread, ordered=False)
-    whole = _on_one(replace(spread, ordered=False))
+    whole = gathered(replace(spread, ordered=False))
     return replace(whole, fragment=Sort(whole.fragment, names, (False,) * len(names)), ordered=True)
 
 
@@ -212,7 +212,7 @@ def _slice(node: Slice, partitions: int, ordered: bool) -> Spread:
     return Spread(replace(node, child=leaf(0, local)), (exchange,), 1)
 
 
-def _on_one(spread: Spread) -> Spread:
+def gathered(spread: Spread) -> Spread:
     """All rows in one partition."""
     if spread.partitions == 1:
         return spread

@@ -50,9 +50,7 @@ class LazyCompanion:
 
 def _is_lazy(face: type, name: str) -> bool:
     """True for what works without pandas' own set-up."""
-    if name.startswith("__") or name in _OWN:
-        return True
-    return any((base.__name__, name) in support.NATIVE for base in face.__mro__)
+    return name.startswith("__") or name in _OWN or name in vars(face)
 
 
 _OWN = frozenset(("_state", "_lazy_state", "_set_up", "_delegate_property_get", "components"))

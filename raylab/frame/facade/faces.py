@@ -8,14 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame import support
 from raylab.frame.facade import (  # noqa: F401  each declares native methods
+    choosing,
+    elementwise,
+    grouped_rows,
     grouping,
     merging,
+    moving,
     reductions,
+    running,
     sorting,
     string_methods,
+    summaries,
 )
 from raylab.frame.facade.base import install
 from raylab.frame.facade.dataframe import DataFrame
@@ -24,6 +31,7 @@ from raylab.frame.facade.indexing import LazyILoc, LazyLoc
 from raylab.frame.facade.operators import binary, frame_binary, install_operators
 from raylab.frame.facade.selection import set_column
 from raylab.frame.facade.series import Series
+from raylab.frame.facade.ufuncs import array_ufunc
 from raylab.frame.plan.schema import NotNative
 
 
@@ -68,9 +76,15 @@ def _finish(face: type, owner: type) -> None:
     install(face, owner)
     for name, lazy in (("loc", LazyLoc), ("iloc", LazyILoc)):
         setattr(face, name, _indexer(name, owner, lazy))
+    setattr(face, "__array_ufunc__", array_ufunc(owner))  # noqa: B010  as install() does
     setattr(face, "__repr__", _printing(owner, "__repr__"))  # noqa: B010  as install() does
 
 
+for _lazy, _owner in (
+    (grouping.LazyDataFrameGroupBy, DataFrameGroupBy),
+    (grouping.LazySeriesGroupBy, SeriesGroupBy),
+):
+    install(_lazy, _owner)
 install_operators(DataFrame, pd.DataFrame, frame_binary)
 install_operators(Series, pd.Series, binary)
 _finish(DataFrame, pd.DataFrame)

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame.facade.accessors import LazyCompanion
-from raylab.frame.facade.base import WRAPPERS, install, native, state_of, wrap
+from raylab.frame.facade.base import WRAPPERS, native, state_of, wrap
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import (
     FrameState,
@@ -59,6 +59,11 @@ class GroupState:
             return list(self.selected)
         return [label for label in self.frame.columns if label not in self.labels]
 
+    @property
+    def may_miss_keys(self) -> bool:
+        """True when a row may have a missing key."""
+        return any(typed(expr, self.frame.rows).may_miss for _, expr in self.keys)
+
 
 class LazyDataFrameGroupBy(LazyCompanion, DataFrameGroupBy):
     """pandas' groupby over a lazy frame."""
@@ -76,13 +81,14 @@ class LazySeriesGroupBy(LazyCompanion, SeriesGroupBy):
 
 def _face(state: GroupState, _: Any = None) -> Any:
     kind = LazySeriesGroupBy if isinstance(state.selected, str) else LazyDataFrameGroupBy
-    return kind.standing(state, lambda: _pandas_groupby(state))
+    return kind.standing(state, lambda: pandas_groupby(state))
 
 
 WRAPPERS[GroupState] = _face
 
 
-def _pandas_groupby(state: GroupState) -> Any:
+def pandas_groupby(state: GroupState) -> Any:
+    """The groupby of pandas over the same rows."""
     own: Any = pd.DataFrame.groupby
     groupby = own(
         wrap(state.frame),
@@ -181,7 +187,8 @@ def _one_function(group: GroupState, function: str, **params: Any) -> Any:
     return result
 
 
-def _numeric(group: GroupState, numeric_only: bool) -> GroupState:
+def numeric(group: GroupState, numeric_only: bool) -> GroupState:
+    """The groupby of the columns with numbers, where only these are asked for."""
     if not numeric_only or isinstance(group.selected, str):
         return group
     kept = [c for c in group.values if group.frame.fields[c].kind in _NUMBERS]
@@ -192,7 +199,7 @@ def _numeric(group: GroupState, numeric_only: bool) -> GroupState:
 
 def _declare(name: str) -> None:
     def aggregate_groups(group: GroupState, numeric_only: bool = False) -> Any:
-        return _one_function(_numeric(group, numeric_only), name)
+        return _one_function(numeric(group, numeric_only), name)
 
     native(DataFrameGroupBy, SeriesGroupBy, name=name)(aggregate_groups)
 
@@ -213,12 +220,12 @@ def nunique(group: GroupState) -> Any:
 
 @native(DataFrameGroupBy, SeriesGroupBy)
 def std(group: GroupState, ddof: int = 1, numeric_only: bool = False) -> Any:
-    return _one_function(_numeric(group, numeric_only), "std", ddof=ddof)
+    return _one_function(numeric(group, numeric_only), "std", ddof=ddof)
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
 def var(group: GroupState, ddof: int = 1, numeric_only: bool = False) -> Any:
-    return _one_function(_numeric(group, numeric_only), "var", ddof=ddof)
+    return _one_function(numeric(group, numeric_only), "var", ddof=ddof)
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
@@ -294,7 +301,3 @@ _AGGREGATIONS = frozenset(
         "size",
     )
 )
-
-
-install(LazyDataFrameGroupBy, DataFrameGroupBy)
-install(LazySeriesGroupBy, SeriesGroupBy)

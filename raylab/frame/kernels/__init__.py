@@ -7,6 +7,7 @@ from raylab.frame.kernels import (
     aggregations,
     arithmetic,
     batches,
+    casting,
     casts,
     comparison,
     conditional,
@@ -14,14 +15,18 @@ from raylab.frame.kernels import (
     logic,
     missing,
     moments,
+    operators,
+    rolling,
     strings,
     texts,
+    windows,
 )
 
 __all__ = [
     "aggregations",
     "arithmetic",
     "batches",
+    "casting",
     "casts",
     "comparison",
     "conditional",
@@ -29,6 +34,9 @@ __all__ = [
     "logic",
     "missing",
     "moments",
+    "operators",
+    "rolling",
     "strings",
     "texts",
+    "windows",
 ]

@@ -78,6 +78,36 @@ class Membership(Expr):
         return (self.arg,)
 
 
+@dataclass(frozen=True, eq=False)
+class Over(Expr):
+    """A window function: a value per row that is computed from other rows, too.
+
+    Unlike the other expressions it means something only over the node that it was made for. The
+    optimizer computes it there (``optimizer.windows``) and carries the column up to where it is
+    read, so that a filter or a slice in between changes nothing.
+
+    Attributes:
+        function: as in ``functions.WINDOWS``.
+        arg: what is computed over.
+        keys: the groups; none means all rows.
+        dropna: the value is missing where a key is; else missing keys are a group of their own.
+        rows: the node whose rows, in their order, are meant.
+        params: hashable constants.
+    """
+
+    function: str
+    arg: Expr
+    keys: tuple[Expr, ...]
+    dropna: bool
+    rows: Node
+    params: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def operands(self) -> tuple[Expr, ...]:
+        """The argument, then the keys."""
+        return (self.arg, *self.keys)
+
+
 def call(function: str, *args: Expr, **params: Any) -> Call:
     """A call with its parameters in a fixed order, so that equal calls have equal fingerprints."""
     return Call(function, args, tuple(sorted(params.items())))
@@ -92,6 +122,8 @@ def with_operands(expr: Expr, operands: tuple[Expr, ...]) -> Expr:
             return Call(function, operands, params)
         case Membership(_, values):
             return Membership(operands[0], values)
+        case Over(function, _, _, dropna, rows, params):
+            return Over(function, operands[0], operands[1:], dropna, rows, params)
         case _:
             return expr
 

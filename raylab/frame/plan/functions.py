@@ -7,12 +7,13 @@ kernel builds the engine's expression. Both stand together in ``raylab/frame/ker
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, TypeAlias
 
-from raylab.frame.plan.expressions import Call, Column, Expr, Literal, Membership
+from raylab.frame.plan.expressions import Call, Column, Expr, Literal, Membership, Over, call
 from raylab.frame.plan.literals import literal_field
-from raylab.frame.plan.schema import BOOL, Field, NotNative, Schema
+from raylab.frame.plan.schema import BOOL, Field, NotNative, Schema, promoted
 
 Params: TypeAlias = Mapping[str, Any]
 
@@ -69,8 +70,31 @@ class Split:
     finish: Callable[..., Expr] = lambda part: part
 
 
+@dataclass(frozen=True)
+class WindowFunction:
+    """A function that gives each row a value computed from the rows around it or of its group.
+
+    Attributes:
+        name: as in ``Over.function``.
+        result: the typing rule ``(field, grouped, params) -> Field``.
+        kernel: ``(context, operand, groups, params) -> engine expression``.
+        by_group: True when the engine is to evaluate the kernel's expression in each group;
+            else the kernel is given the group of each row and sees to it.
+        promotes: False when rows without a group do not widen the dtype (internal positions).
+        local: False when the value depends on other groups, too.
+    """
+
+    name: str
+    result: Callable[[Field, bool, Params], Field]
+    kernel: Callable[..., Any]
+    by_group: bool = True
+    promotes: bool = True
+    local: bool = True
+
+
 FUNCTIONS: dict[str, Function] = {}
 AGGREGATIONS: dict[str, Aggregation] = {}
+WINDOWS: dict[str, WindowFunction] = {}
 
 
 def field_of(expr: Expr, schema: Schema) -> Field:
@@ -80,6 +104,36 @@ def field_of(expr: Expr, schema: Schema) -> Field:
         NotNative: a function has no native form for these dtypes.
     """
     return _Typing(schema).field(expr)
+
+
+def window_field(
+    name: str, arg: Field, keys: tuple[Field, ...], dropna: bool, params: Params
+) -> Field:
+    """The field of a window function; rows with a missing key are missing with ``dropna``.
+
+    Raises:
+        NotNative: the function has no native form for this dtype.
+    """
+    function = WINDOWS[name]
+    if any(key.kind == "opaque" for key in keys):
+        raise NotNative("groups by a key without kernels")
+    field = function.result(arg, bool(keys), params)
+    if not (dropna and any(key.may_miss for key in keys)):
+        return field
+    widens = function.promotes and promoted(field.dtype) != field.dtype
+    return replace(field, nullable=True, widens=field.widens or widens)
+
+
+def missing_where(expr: Expr, schema: Schema) -> Expr:
+    """Where an expression that widens is missing.
+
+    A window function that is missing only where a key is needs not be computed to know.
+    """
+    if isinstance(expr, Over) and expr.keys:
+        arg = field_of(expr.arg, schema)
+        if not WINDOWS[expr.function].result(arg, True, dict(expr.params)).widens:
+            return reduce(lambda a, b: call("or", a, b), (call("isna", key) for key in expr.keys))
+    return call("isna", expr)
 
 
 class _Typing:
@@ -107,5 +161,8 @@ class _Typing:
             case Call(function, args, params):
                 fields = tuple(self.field(arg) for arg in args)
                 return FUNCTIONS[function].result(fields, dict(params))
+            case Over():
+                arg, *keys = (self.field(operand) for operand in expr.operands)
+                return window_field(expr.function, arg, tuple(keys), expr.dropna, dict(expr.params))
             case _:
                 raise NotNative(f"expression {type(expr).__name__}")

@@ -83,7 +83,8 @@ def to_polars(name: str, values: Any, dtype: Dtype) -> pl.Series:
     """
     kind = kind_of(dtype)
     if kind == "str":
-        return pl.Series(name, pl.from_arrow(values.__arrow_array__()), dtype=pl.String)
+        texts: Any = values.array if isinstance(values, pd.Index) else values
+        return pl.Series(name, pl.from_arrow(texts.__arrow_array__()), dtype=pl.String)
     if kind == "datetime" and isinstance(dtype, pd.DatetimeTZDtype):
         moments = np.asarray(values, dtype=f"M8[{dtype.unit}]")
         return (

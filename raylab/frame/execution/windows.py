@@ -1,0 +1,67 @@
+"""Window functions: lowered to the engine, and spread over partitions by their groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from raylab.frame.execution.lowering import Lowering, lower_node
+from raylab.frame.execution.physical import Exchange, Spread, leaf
+from raylab.frame.execution.planner import distribute, gathered
+from raylab.frame.kernels.registry import Context, Operand
+from raylab.frame.kernels.windows import ROW
+from raylab.frame.plan.expressions import Column
+from raylab.frame.plan.functions import WINDOWS, field_of
+from raylab.frame.plan.nodes import HIDDEN, Node, Project, RowNumber, Sort, hidden_name
+from raylab.frame.plan.windows import Window
+
+
+@lower_node.register
+def _window(node: Window, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
+    schema = node.child.schema
+    compiler = lowering.compiler(node.child)
+    frame = lowering.lower(node.child, ordered=True)
+    operands = [Operand(compiler.compile(key), field_of(key, schema)) for key in node.keys]
+    keys = [f"{HIDDEN}group{i}" for i in range(len(operands))]
+    if keys:
+        columns = [o.clean.alias(name) for o, name in zip(operands, keys, strict=True)]
+        frame = frame.with_columns(columns)
+    if keys and not all(WINDOWS[call.function].by_group for _, call in node.calls):
+        frame = frame.with_row_index(ROW)
+    grouped = node.dropna and any(operand.field.may_miss for operand in operands)
+    present = pl.all_horizontal(pl.col(name).is_not_null() for name in keys) if grouped else None
+    built = []
+    for name, call in node.calls:
+        function = WINDOWS[call.function]
+        context = Context(node.schema[name])
+        operand = Operand(compiler.compile(call.arg), field_of(call.arg, schema))
+        params = dict(call.params)
+        if function.by_group:
+            expr = function.kernel(context, operand, **params)
+            expr = expr.over(keys) if keys else expr
+        else:
+            expr = function.kernel(context, operand, keys, **params)
+        built.append((expr if present is None else pl.when(present).then(expr)).alias(name))
+    return frame.with_columns(built).select(list(node.schema))
+
+
+@distribute.register
+def _spread_window(node: Window, partitions: int, ordered: bool) -> Spread:
+    """Rows of one group meet in one task; afterwards they go back to their places."""
+    local = all(WINDOWS[call.function].local for _, call in node.calls)
+    if not (node.keys and local) or partitions == 1:
+        return distribute.dispatch(Node)(node, partitions, ordered)
+    position = hidden_name(node, "place")
+    below = distribute(RowNumber(node.child, position), partitions, True)
+    keys = [hidden_name(node, f"key{i}.") for i in range(len(node.keys))]
+    plain = tuple((name, Column(name)) for name in below.fragment.schema)
+    keyed = Project(below.fragment, (*plain, *zip(keys, node.keys, strict=True)))
+    exchange = Exchange(below.on(keyed).stage(), "hash", tuple(keys))
+    columns = tuple(Column(key) for key in keys)
+    window = replace(node, child=leaf(0, keyed), keys=columns)
+    spread = Spread(window, (exchange,), partitions, ordered=False)
+    if not ordered:
+        return spread
+    whole = gathered(spread)
+    return replace(whole, fragment=Sort(whole.fragment, (position,), (False,)), ordered=True)
