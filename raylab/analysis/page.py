@@ -95,7 +95,10 @@ def _cards(experiment: ExperimentSummary) -> str:
         (against_random(last, experiment.random_baseline), "against the random policy"),
         (count(furthest.agent_steps), f"agent steps<br>{count(furthest.frames)} frames"),
         (score(experiment.steps_per_s), "agent steps per second"),
-        (duration(furthest.wall_time_s), "wall time of the longest seed"),
+        (
+            duration(furthest.wall_time_s),
+            "wall time" + " of the longest seed" * (len(experiment.seeds) > 1),
+        ),
     )
     inner = "".join(
         f"<div class=card><b>{escape(value)}</b><span class=soft>{label}</span></div>"

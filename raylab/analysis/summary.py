@@ -90,7 +90,7 @@ def describe_protocol(environment: Json) -> str:
     name = environment.get("protocol")
     sticky = environment.get("sticky_actions")
     if sticky is not None:
-        parts.append(f"sticky {sticky}")
+        parts.append(f"sticky {sticky}" if sticky else "no sticky actions")
     skip = environment.get("frames_per_step", environment.get("frame_skip"))
     if skip is not None:
         parts.append(f"{skip} frames a step" if skip != 1 else "1 frame a step")
@@ -102,8 +102,8 @@ def describe_protocol(environment: Json) -> str:
     if limit is not None:
         parts.append(f"at most {limit} steps")
     text = ", ".join(parts)
-    if name and environment.get("departures"):
-        name = f"{name} changed"
+    if name and (departures := environment.get("departures")):
+        name = f"{name} except {', '.join(map(str, departures)).replace('_', ' ')}"
     if name and text:
         return f"{name}: {text}"
     return str(name or text or "as registered")
