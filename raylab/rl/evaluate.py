@@ -13,9 +13,8 @@ from raylab.errors import ConfigError
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.distributions import distribution_of
 from raylab.rl.envs import EnvConfig, VectorEnv, make
-from raylab.rl.learner import Learner
 from raylab.rl.networks import build_network
-from raylab.rl.policy import Policy, choose_device, choose_dtype
+from raylab.rl.policy import Policy, choose_device
 from raylab.rl.trajectory import Arrays
 
 _MOST_ENVS = 8
@@ -109,12 +108,7 @@ def load_policy(env: EnvConfig, algorithm: PPO, weights: Arrays, *, device: str 
         ).to(choose_device(device))
     finally:
         games.close()
-    learner = Learner(
-        network,
-        dtype=choose_dtype(algorithm.precision, network),
-        adam_epsilon=algorithm.adam_epsilon,
-        max_gradient_norm=algorithm.max_gradient_norm,
-    )
+    learner = algorithm.make_learner(network)
     learner.load_weights(weights)
     return Policy(learner.network, distribution)
 

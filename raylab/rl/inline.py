@@ -11,9 +11,8 @@ from raylab.errors import ConfigError
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.distributions import distribution_of
 from raylab.rl.envs import EnvConfig, make
-from raylab.rl.learner import Learner
 from raylab.rl.networks import build_network
-from raylab.rl.policy import Policy, choose_device, choose_dtype
+from raylab.rl.policy import Policy, choose_device
 from raylab.rl.rollout import Rollout
 from raylab.rl.trajectory import State, UpdateResult, hash_arrays
 
@@ -66,12 +65,7 @@ class InlineTrainer:
             distribution,
             self._generators["initialization"],
         ).to(choose_device(device))
-        self._learner = Learner(
-            network,
-            dtype=choose_dtype(algorithm.precision, network),
-            adam_epsilon=algorithm.adam_epsilon,
-            max_gradient_norm=algorithm.max_gradient_norm,
-        )
+        self._learner = algorithm.make_learner(network)
         self._algorithm_learner = algorithm.learner_class(
             algorithm, self._learner, distribution, self._generators["shuffling"]
         )

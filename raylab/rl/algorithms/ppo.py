@@ -22,8 +22,8 @@ from torch import Tensor
 from raylab.errors import ConfigError, TrainingError
 from raylab.rl.distributions import ActionDistribution
 from raylab.rl.learner import Learner
-from raylab.rl.networks import NetworkConfig
-from raylab.rl.policy import Precision
+from raylab.rl.networks import ActorCritic, NetworkConfig
+from raylab.rl.policy import Precision, choose_dtype
 from raylab.rl.targets import explained_variance, generalized_advantages
 from raylab.rl.trajectory import Trajectory
 
@@ -109,6 +109,15 @@ class PPO:
         """Agent steps in an update."""
         return self.num_envs * self.unroll_length
 
+    def make_learner(self, network: ActorCritic) -> Learner:
+        """Return what moves the weights of a network, in the configured precision."""
+        return Learner(
+            network,
+            dtype=choose_dtype(self.precision, network),
+            adam_epsilon=self.adam_epsilon,
+            max_gradient_norm=self.max_gradient_norm,
+        )
+
     @property
     def learner_class(self) -> type[PPOLearner]:
         """What learns by this configuration."""
@@ -143,12 +152,12 @@ class PPO:
 
     @classmethod
     def minatar(cls) -> Self:
-        """Return settings for MinAtar."""
+        """Return settings for MinAtar, one thread (found on Breakout; no published reference)."""
         return cls(
             num_envs=32,
             unroll_length=64,
             minibatches=8,
-            learning_rate=1e-3,
+            learning_rate=2.5e-3,
             clip=0.2,
             reward_clipping="none",
         )
