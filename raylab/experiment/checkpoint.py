@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,9 +52,8 @@ def save(folder: Path, checkpoint: Checkpoint, covers: Sequence[Json] = ()) -> P
         RunError: it cannot be written.
     """
     target = folder / f"{int(checkpoint.record['agent_steps']):012d}"
-    temporary = folder / f".{target.name}.{os.getpid()}.tmp"
+    temporary = files.temporary_name(target)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         for part, arrays in checkpoint.state.parts.items():
             path = temporary / f"{part}.safetensors"
@@ -134,8 +132,7 @@ def prune(folder: Path, keep: int) -> None:
         (path / "manifest.json").unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob(".*.tmp"):
-        if path.name.split(".")[-2] != str(os.getpid()):
-            shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def entry(path: Path) -> Json:

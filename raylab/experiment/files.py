@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         write(temporary)
         sync_file(temporary)
@@ -30,6 +31,11 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
+
+
+def temporary_name(path: Path) -> Path:
+    """Return a hidden name beside ``path`` that nobody else uses, on any host."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -72,7 +78,7 @@ def create_exclusively(path: Path, content: bytes) -> bool:
     Raises:
         RunError: the file system does not allow it, or has no exclusive creation.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         _write(temporary, content)
         sync_file(temporary)
@@ -100,7 +106,7 @@ def make_folder(path: Path) -> None:
     Raises:
         RunError: it cannot be created or written.
     """
-    probe = path / f".{os.getpid()}.tmp"
+    probe = temporary_name(path / "probe")
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe.touch()

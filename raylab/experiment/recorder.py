@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from raylab.errors import CorruptDataError, RunExistsError
-from raylab.experiment import checkpoint, files, tables
+from raylab.experiment import checkpoint, codec, files, tables
 from raylab.experiment.checkpoint import Checkpoint
 from raylab.experiment.evaluation import write_evaluation
 from raylab.experiment.events import EventWriter
@@ -68,6 +68,7 @@ class RunRecorder:
         self._rows: list[dict[str, int | float]] = []
         self._episodes: list[dict[str, int | float]] = []
         self._status_at = -math.inf
+        self._status_of: tuple[int, str] = (0, "")
         self._flushed_at = time.monotonic()
         self._events: EventWriter | None = None
 
@@ -192,7 +193,8 @@ class RunRecorder:
 
     def beat(self, progress: Progress) -> None:
         """Renew the status every few seconds; stops a run that another attempt has taken over."""
-        if time.monotonic() - self._status_at > _STATUS_S:
+        is_new = (self._attempt, progress.state) != self._status_of
+        if is_new or time.monotonic() - self._status_at > _STATUS_S:
             self._write_status(progress)
 
     def finish(self, progress: Progress) -> None:
@@ -247,10 +249,7 @@ class RunRecorder:
 
     def _tidy(self, folder: Path) -> list[str]:
         """Finish a compaction that was cut off; return a line for every damaged part."""
-        try:
-            tables.remove_replaced(folder)
-        except CorruptDataError as error:
-            return [str(error)]
+        tables.remove_replaced(folder)
         damaged = []
         for path in tables.list_parts(folder):
             try:
@@ -268,11 +267,13 @@ class RunRecorder:
     def _write_status(self, progress: Progress) -> None:
         self._check_claim()
         self._status_at = time.monotonic()
+        self._status_of = (self._attempt, progress.state)
         now = datetime.now(UTC)
         status: dict[str, Any] = {
             "run": progress.run,
             "state": progress.state,
             "cause": progress.cause,
+            "until": codec.to_json(self._experiment.until),
             "attempt": self._attempt,
             "update": progress.update,
             "agent_steps": progress.agent_steps,

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from raylab.errors import (
     RoleTimeoutError,
     RunExistsError,
 )
-from raylab.experiment import files
+from raylab.experiment import codec, files
 from raylab.experiment.experiment import Experiment, Placement
 from raylab.experiment.progress import Display
 from raylab.experiment.recorder import RunRecorder
@@ -37,6 +37,7 @@ from raylab.runtime import machine
 
 _POLL_S: Final = 0.25
 _ANSWER_S: Final = 30.0
+_START_S: Final = 180.0  # a busy machine takes its time to load torch
 _MOST_THREADS: Final = 16  # beyond it the networks that raylab trains get no faster
 
 
@@ -109,14 +110,13 @@ def _train(experiment: Experiment, folder: Path, display: Display) -> list[Run]:
     for seed, path in paths.items():
         if is_run(path):
             _check_extension(Run(path), experiment.until)
-            if _is_finished(Run(path), experiment.until):
-                status = Run(path).status
-                display.message(
-                    f"{path} is finished ({status['cause']}). Extend it with --until.agent-steps, "
-                    f"or train another with --new."
-                )
-                continue
-        waiting.append(seed)
+        if is_run(path) and _is_finished(Run(path), experiment.until):
+            display.message(
+                f"{path} is finished ({Run(path).status['cause']}). Extend it with "
+                f"--until.agent-steps, or train another with --new."
+            )
+        else:
+            waiting.append(seed)
     if waiting:
         files.make_folder(folder)
         alive = [path for seed in waiting if is_run(path := paths[seed]) and Run(path).is_alive]
@@ -131,9 +131,12 @@ def _train_in(
     placement = _resolve(experiment, folder, cluster, display)
     experiment = replace(experiment, placement=placement)
     _write_config(folder / "config.json", experiment, add_seeds=True)
-    watched = [_start(experiment, seed, folder / str(seed), cluster) for seed in experiment.seeds]
-    for each in watched:
-        display.message(f"training {each.run.path}")
+    watched = []
+    for seed in experiment.seeds:
+        started = _start(experiment, seed, folder / str(seed), cluster)
+        if started is not None:
+            watched.append(started)
+            display.message(f"training {started.run.path}")
     _watch(watched, display)
     for each in watched:
         progress = each.progress
@@ -145,8 +148,13 @@ def _train_in(
         raise errors[0]
 
 
-def _start(experiment: Experiment, seed: int, path: Path, cluster: runtime.Cluster) -> _Watched:
-    """Start a run's supervisor, or find the one that is there: its name is the lock."""
+def _start(
+    experiment: Experiment, seed: int, path: Path, cluster: runtime.Cluster
+) -> _Watched | None:
+    """Start a run's supervisor, or find the one that is there: its name is the lock.
+
+    Returns None if somebody else has finished the run in the meantime.
+    """
     files.make_folder(path)
     name, role = str(path), f"supervisor of {path.parent.name}/{path.name}"
     job = Job(
@@ -160,37 +168,44 @@ def _start(experiment: Experiment, seed: int, path: Path, cluster: runtime.Clust
         threads=experiment.placement.threads or 1,
         device=experiment.placement.device,
     )
-    recorder = partial(RunRecorder, path, cluster.address)
-    deadline = time.monotonic() + _ANSWER_S
+    deadline = time.monotonic() + _START_S
     while True:
-        supervisor = runtime.find(name, role)
-        if supervisor is None:
-            if is_run(path) and Run(path).is_alive:
-                raise _running_elsewhere(Run(path))
-            _write_config(path / "config.json", replace(experiment, seeds=(seed,)))
-            try:
-                supervisor = runtime.actor(
-                    Supervisor,
-                    job,
-                    recorder,
-                    role=role,
-                    name=name,
-                    detached=True,
-                    max_restarts=MAX_RESTARTS,
-                    concurrency=4,
-                    near=cluster.node,
-                )
-            except ActorError:
-                continue  # somebody else was faster
-        try:
-            progress = supervisor.call("progress", timeout_s=_ANSWER_S)
-        except RoleDiedError:
-            if time.monotonic() > deadline:
-                raise
-            continue  # it was about to leave
-        if not progress.ended or time.monotonic() > deadline:
-            return _Watched(Run(path), supervisor, progress)
-        supervisor.kill()  # it waits for somebody to ask how an earlier training ended
+        if is_run(path) and _is_finished(Run(path), experiment.until):
+            return None
+        supervisor = runtime.find(name, role) or _start_supervisor(
+            job, replace(experiment, seeds=(seed,)), path, cluster, role
+        )
+        if supervisor is not None:
+            with suppress(RoleDiedError):  # it was about to leave
+                progress: Progress = supervisor.call("progress", timeout_s=_START_S)
+                if not progress.ended:
+                    return _Watched(Run(path), supervisor, progress)
+                supervisor.kill()  # it waits for somebody to ask how an earlier training ended
+        if time.monotonic() > deadline:
+            raise ActorError(f"{role} does not start and does not end; see {path / 'log.txt'}.")
+
+
+def _start_supervisor(
+    job: Job, experiment: Experiment, path: Path, cluster: runtime.Cluster, role: str
+) -> runtime.Role | None:
+    """Write the run's configuration and start its supervisor; None if somebody was faster."""
+    if is_run(path) and Run(path).is_alive:
+        raise _running_elsewhere(Run(path))
+    _write_config(path / "config.json", experiment)
+    try:
+        return runtime.actor(
+            Supervisor,
+            job,
+            partial(RunRecorder, path, cluster.address),
+            role=role,
+            name=str(path),
+            detached=True,
+            max_restarts=MAX_RESTARTS,
+            concurrency=4,
+            near=cluster.node,
+        )
+    except ActorError:
+        return None
 
 
 def _watch(watched: Sequence[_Watched], display: Display) -> None:
@@ -335,7 +350,8 @@ def _check_extension(run: Run, until: Until) -> None:
 
 
 def _is_finished(run: Run, until: Until) -> bool:
-    return run.state == "finished" and run.experiment.until == until
+    """Whether the run has reached this end, and not only an earlier one."""
+    return run.state == "finished" and run.status["until"] == codec.to_json(until)
 
 
 def _running_elsewhere(run: Run) -> RunExistsError:

@@ -51,10 +51,8 @@ def list_parts(folder: Path) -> list[Path]:
     """Return the parts that count, in the order of their names.
 
     Between the writing of a compacted part and the removal of those it replaces both are there;
-    the compacted one knows which to leave out.
-
-    Raises:
-        CorruptDataError: a compacted part cannot be read.
+    the compacted one knows which to leave out. One that is damaged replaces none: reading it says
+    what is wrong.
     """
     if not folder.is_dir():
         return []
@@ -166,7 +164,6 @@ def _replaces(path: Path) -> list[str]:
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (OSError, pa.ArrowException):
-        read_part(path)  # says what is wrong
-        raise
+        return []
     names: list[str] = json.loads(metadata.get(_REPLACES, b"[]"))
     return names

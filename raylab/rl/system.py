@@ -203,7 +203,7 @@ class Supervisor:
             threads=job.threads,
         )
         try:
-            environment = self._await(trainer.submit("environment"), recorder, stoppable=True)
+            environment = self._await(trainer.submit("prepare"), recorder, stoppable=True)
             if environment is None:
                 return "interrupted", self._stop_cause
             self._tell(state="running", phase="preparing")

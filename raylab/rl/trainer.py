@@ -40,7 +40,7 @@ def video_speed(env: EnvConfig) -> float:
 
 
 class Trainer:
-    """Trains in this process; every method is one call of the supervisor.
+    """Trains in this process; every method is one call of the supervisor, ``prepare`` the first.
 
     Args:
         env: the environment.
@@ -66,10 +66,23 @@ class Trainer:
         self._until_agent_steps = until_agent_steps
         self._threads = threads
         self._device = device
-        self._trainer = InlineTrainer(env, algorithm, seed, until_agent_steps, threads, device)
 
-    def environment(self) -> dict[str, Any]:
-        """Describe where this process runs; ``exactness`` is what an exact resume depends on."""
+    def prepare(self) -> dict[str, Any]:
+        """Build environments, policy and learner, and describe where they are.
+
+        What cannot be built raises here and not in the constructor, whose errors Ray wraps.
+
+        Returns:
+            What a run records; ``exactness`` is what an exact resume depends on.
+        """
+        self._trainer = InlineTrainer(
+            self._env,
+            self._algorithm,
+            self._seed,
+            self._until_agent_steps,
+            self._threads,
+            self._device,
+        )
         versions = machine.versions()
         where: dict[str, Any] = {
             "cpu": machine.cpu_model(),

@@ -1,0 +1,70 @@
+"""Experiments that are killed, and the same ones that are not."""
+
+import os
+import signal
+import time
+from dataclasses import replace
+
+from raylab.experiment import Checkpointing, Evaluating, Experiment, Placement, Run, Until
+from raylab.rl.algorithms.ppo import PPO
+from raylab.rl.envs import Atari, Gymnasium
+from raylab.rl.networks import NetworkConfig
+
+LIMIT_S = 90.0
+
+CARTPOLE = Experiment(
+    name="cartpole",
+    env=Gymnasium(id="CartPole-v1"),
+    # 64 agent steps an update, slow enough by its epochs to be hit between two of them.
+    algorithm=PPO(num_envs=4, unroll_length=16, minibatches=2, epochs=30, learning_rate=1e-3),
+    until=Until(agent_steps=64 * 60),
+    placement=Placement(threads=1),
+    checkpointing=Checkpointing(every_agent_steps=64 * 7, keep=3),
+    evaluation=Evaluating(episodes=0),
+)
+
+PONG = replace(
+    CARTPOLE,
+    name="pong",
+    env=Atari(game="pong", screen_size=84, max_frames=400),  # so that games end, too
+    algorithm=PPO(
+        num_envs=2, unroll_length=16, minibatches=2, epochs=4, network=NetworkConfig(features=32)
+    ),
+    until=Until(agent_steps=32 * 60),
+    checkpointing=Checkpointing(every_agent_steps=32 * 6, keep=3),
+)
+
+
+def wait_for(condition, what):
+    """Wait until the condition holds, and return what it gave."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.01)
+    raise TimeoutError(what)
+
+
+def wait_for_checkpoints(path, count):
+    """Wait until a run has written so many checkpoints at least."""
+    folder = path / "checkpoints"
+    limit = f"{count} checkpoints in {path}"
+    wait_for(lambda: folder.is_dir() and len(list(folder.glob("0*"))) >= count, limit)
+
+
+def kill(pid):
+    """End a process without warning."""
+    os.kill(pid, signal.SIGKILL)
+
+
+def assert_same_run(run: Run, reference: Run):
+    """The runs learned the same, bit by bit, and their metrics tell it once."""
+    assert run.status["weight_hash"] == reference.status["weight_hash"]
+    assert run.status["exact"] is True
+    metrics, expected = run.metrics(), reference.metrics()
+    assert list(metrics["update"]) == list(expected["update"])
+    for column in ("agent_steps", "loss/policy", "loss/value", "entropy"):
+        assert list(metrics[column]) == list(expected[column])
+    episodes, expected = run.episodes(), reference.episodes()
+    for column in ("update", "row", "episode_return", "length_steps"):
+        assert list(episodes[column]) == list(expected[column])
