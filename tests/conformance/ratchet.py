@@ -22,7 +22,6 @@ FILES = (
     "frame/methods/test_drop_duplicates.py",
     "frame/methods/test_dropna.py",
     "frame/methods/test_isin.py",
-    "frame/methods/test_nlargest.py",
     "frame/methods/test_rename.py",
     "frame/methods/test_reset_index.py",
     "frame/methods/test_sort_values.py",
@@ -44,7 +43,6 @@ FILES = (
     "series/methods/test_value_counts.py",
     "series/test_reductions.py",
     "strings/test_case_justify.py",
-    "strings/test_split_partition.py",
     "window/test_groupby.py",
 )
 RAY_FILES = (
