@@ -13,7 +13,7 @@ _IDENTITY = re.compile(
     r"|\bis (not )?(?!not\b|True\b|False\b|None\b)"
 )
 _TYPE = re.compile(
-    r"isinstance|type\(|Expected type|classes are (not|different)|_constructor|issubclass|__class__"
+    r"isinstance|\btype\(|Expected type|classes are (not|different)|_constructor|issubclass|__class__"
 )
 _ATTRIBUTE = re.compile(
     r'^Attributes of .* are different|Attribute "(dtype|names?|inferred_type|freq|attrs)"'

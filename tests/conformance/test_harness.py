@@ -48,6 +48,7 @@ def test_only_imports_of_pandas_itself_are_rewritten() -> None:
             "",
             "attribute",
         ),
+        ("AssertionError", 'Attribute "dtype" are different: StringDtype()', "", "attribute"),
         ("AssertionError", "Series classes are different", "", "type"),
         ("AssertionError", "assert isinstance(left, type(right))", "tm.assert(...)", "type"),
         ("AssertionError", "assert False", "assert np.shares_memory(a, b)", "identity"),
