@@ -9,6 +9,7 @@ from pandas.core.indexing import _iLocIndexer, _LocIndexer
 
 from raylab.frame import support
 from raylab.frame.facade.base import wrap
+from raylab.frame.facade.choosing import set_rows
 from raylab.frame.facade.selection import (
     filtered,
     first_rows,
@@ -27,6 +28,20 @@ class LazyLoc(_LocIndexer):
 
     def __getitem__(self, key: Any) -> Any:
         return _selected(self, key, by_label, super().__getitem__)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        state = self.obj._state()
+        if isinstance(state, FrameState):
+            try:
+                changed = set_rows(state, key, value)
+            except NotNative as reason:
+                with support.falling_back("DataFrame.loc", str(reason)):
+                    super().__setitem__(key, value)
+            else:
+                self.obj.__dict__["_lazy"] = changed
+                self.obj.__dict__.pop("_real", None)
+            return
+        super().__setitem__(key, value)
 
 
 class LazyILoc(_iLocIndexer):

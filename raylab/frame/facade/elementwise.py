@@ -1,0 +1,305 @@
+"""Values by value: conditions, filling, replacing, casting, clipping, of series and frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.extensions import no_default
+from pandas.api.types import is_list_like, is_scalar
+
+from raylab.frame import support
+from raylab.frame.execution import engine
+from raylab.frame.facade.base import native, state_of, wrap
+from raylab.frame.facade.operators import constant
+from raylab.frame.facade.selection import label_list
+from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
+from raylab.frame.plan.expressions import Expr, Literal, call
+from raylab.frame.plan.nodes import Filter, Slice
+from raylab.frame.plan.schema import NotNative
+
+_series_where = support.NATIVE["Series", "where"]
+_series_clip = support.NATIVE["Series", "clip"]
+_series_fillna = support.NATIVE["Series", "fillna"]
+_series_isin = support.NATIVE["Series", "isin"]
+_series_map = support.NATIVE["Series", "map"]
+_casts = support.NATIVE["Series", "astype"]
+
+
+def per_column(
+    frame: FrameState, change: Callable[[SeriesState], SeriesState], labels: Any = None
+) -> FrameState:
+    """The frame with some of its columns, or all, changed by a function of series."""
+    chosen = list(frame.columns) if labels is None else labels
+    return frame.assign({label: change(frame.column(label)).expr for label in chosen})
+
+
+# --- conditions ---------------------------------------------------------------------------------
+
+
+def chosen(series: SeriesState, condition: Expr, other: Any) -> SeriesState:
+    """The values where the condition holds, else another value; widened where pandas widens."""
+    mask = wrap(series.mapped(condition))
+    try:
+        result: SeriesState = _series_where(series, mask, other)
+    except NotNative:
+        return _widened_where(settle(series), condition, other)
+    return result
+
+
+def _widened_where(series: SeriesState, condition: Expr, other: Any) -> SeriesState:
+    """Numbers beside a wider number: pandas widens only if the other value is used: a trigger."""
+    field = series.field
+    if not is_scalar(other) or field.kind not in ("int", "float", "bool"):
+        raise NotNative(f"a choice between {field.dtype} and {type(other).__name__}")
+    if not isinstance(other, bool | int | float | np.number):
+        raise NotNative(f"a choice between {field.dtype} and {other!r}")
+    left_out = Filter(series.rows, call("not", condition))
+    if not engine.has_rows(Slice(left_out, 0, 1)):
+        return series
+    sample = pd.Series([1], dtype=field.dtype).where([False], other)  # type: ignore[call-overload]  # a NumPy dtype
+    widened = series.mapped(call("cast", series.expr, dtype=sample.dtype))
+    value = sample.iloc[0]
+    return widened.mapped(call("where", condition, widened.expr, Literal(value)))
+
+
+def _condition(state: Any, cond: Any, *, keep: bool) -> Callable[[str], Expr]:
+    """The condition for each column of a frame, or of a series."""
+    if isinstance(cond, pd.Series) and isinstance(state, SeriesState):
+        given: Any = {"": state_of(cond)}
+    elif isinstance(cond, pd.DataFrame) and isinstance(state, FrameState):
+        other = state_of(cond)
+        if list(other.columns) != list(state.columns):
+            raise NotNative("a condition with other columns")
+        given = {label: other.column(label) for label in other.columns}
+    else:
+        raise NotNative(f"a condition of type {type(cond).__name__}")
+
+    def of(label: str) -> Expr:
+        condition: SeriesState = given[label]
+        if not same_rows(condition.rows, state.rows) or condition.field.kind != "bool":
+            raise NotNative("a condition over other rows, or that is not of bools")
+        return condition.expr if keep else call("not", condition.expr)
+
+    return of
+
+
+def _where(state: Any, cond: Any, other: Any, *, keep: bool) -> Any:
+    condition = _condition(state, cond, keep=keep)
+    if isinstance(state, SeriesState):
+        return chosen(state, condition(""), other)
+    if isinstance(other, pd.DataFrame):
+        others = state_of(other)
+        if list(others.columns) != list(state.columns) or not same_rows(others.rows, state.rows):
+            raise NotNative("other values with other rows or columns")
+        return per_column_of(state, lambda c, s: chosen(s, condition(c), wrap(others.column(c))))
+    if other is not no_default and not is_scalar(other):
+        raise NotNative(f"other values of type {type(other).__name__}")
+    return per_column_of(state, lambda c, s: chosen(s, condition(c), other))
+
+
+def per_column_of(
+    frame: FrameState, change: Callable[[str, SeriesState], SeriesState]
+) -> FrameState:
+    """Each column changed by a function of its label and series."""
+    return frame.assign({c: change(c, frame.column(c)).expr for c in frame.columns})
+
+
+@native(pd.DataFrame, pd.Series)
+def where(state: Any, cond: Any, other: Any = no_default) -> Any:
+    return _where(state, cond, other, keep=True)
+
+
+@native(pd.DataFrame, pd.Series)
+def mask(state: Any, cond: Any, other: Any = no_default) -> Any:
+    return _where(state, cond, other, keep=False)
+
+
+# --- filling, clipping, membership --------------------------------------------------------------
+
+
+def _filled(series: SeriesState, value: Any) -> SeriesState:
+    series = settle(series)
+    if not series.field.may_miss and series.field.kind != "opaque":
+        return series  # pandas does not look at the value, either
+    result: SeriesState = _series_fillna(series, value)
+    return result
+
+
+@native(pd.DataFrame, pd.Series)
+def fillna(state: Any, value: Any) -> Any:
+    if isinstance(state, SeriesState):
+        if not is_scalar(value) and not isinstance(value, pd.Series):
+            raise NotNative(f"filling with {type(value).__name__}")
+        return _filled(state, value)
+    if isinstance(value, dict):
+        known = {label: v for label, v in value.items() if label in state.columns}
+        return state.assign(
+            {label: _filled(state.column(label), v).expr for label, v in known.items()}
+        )
+    if not is_scalar(value):
+        raise NotNative(f"filling with {type(value).__name__}")
+    return per_column(state, lambda series: _filled(series, value))
+
+
+@native(pd.DataFrame, pd.Series)
+def clip(state: Any, lower: Any = None, upper: Any = None) -> Any:
+    if isinstance(state, SeriesState):
+        return _series_clip(state, lower, upper)
+    return per_column(state, lambda series: _series_clip(series, lower, upper))
+
+
+@native(pd.Series, name="isin")
+def isin_series(series: SeriesState, values: Any) -> SeriesState:
+    series = settle(series)
+    if isinstance(values, list | tuple | set):
+        missing = [v for v in values if is_scalar(v) and pd.isna(v)]
+        _check_missing(series, missing)
+        if len(missing) == len(values):
+            return series.mapped(call("isna", series.expr) if missing else Literal(False))
+    if isinstance(series.field.dtype, pd.DatetimeTZDtype):
+        raise NotNative("moments with a time zone among values")
+    result: SeriesState = _series_isin(series, values)
+    return result
+
+
+def _check_missing(series: SeriesState, missing: list[Any]) -> None:
+    """Refuses kinds of missing values that pandas does not find in this dtype."""
+    match series.field.kind:
+        case "float":
+            fits = all(isinstance(v, float) for v in missing)
+        case "datetime" | "timedelta":
+            fits = all(v is pd.NaT for v in missing)
+        case _:
+            fits = True
+    if not fits:
+        raise NotNative("a missing value of another kind")
+
+
+@native(pd.DataFrame)
+def isin(frame: FrameState, values: Any) -> FrameState:
+    if isinstance(values, dict):
+        false = Literal(False)
+        return frame.assign(
+            {
+                c: isin_series(frame.column(c), list(values[c])).expr if c in values else false
+                for c in frame.columns
+            }
+        )
+    if isinstance(values, pd.Series | pd.DataFrame) or not is_list_like(values):
+        raise NotNative(f"values of type {type(values).__name__}")
+    listed = list(values)
+    return per_column(frame, lambda series: isin_series(series, listed))
+
+
+@native(pd.DataFrame, name="round")
+def round_(frame: FrameState, decimals: Any = 0) -> FrameState:
+    places = decimals if isinstance(decimals, dict) else dict.fromkeys(frame.columns, decimals)
+    if not all(type(d) is int for d in places.values()):
+        raise NotNative("decimals that are no integers")
+    frame = frame.settled(frame.columns)
+    return frame.assign(
+        {
+            label: frame.column(label).mapped(call("round", expr, decimals=places[label])).expr
+            for label, expr in frame.columns.items()
+            if label in places and frame.fields[label].kind in ("int", "float")
+        }
+    )
+
+
+# --- casting ------------------------------------------------------------------------------------
+
+
+def cast(series: SeriesState, dtype: Any) -> SeriesState:
+    """Astype to a native dtype: by the engine, or by pandas where it can fail."""
+    target = pd.api.types.pandas_dtype(dtype)
+    series = settle(series)
+    try:
+        result: SeriesState = _casts(series, target)
+    except NotNative:
+        return series.mapped(call("astype", series.expr, target=str(target)))
+    return result
+
+
+@native(pd.DataFrame, pd.Series)
+def astype(state: Any, dtype: Any) -> Any:
+    if isinstance(state, SeriesState):
+        if isinstance(dtype, Mapping):
+            raise NotNative("a dictionary of dtypes")
+        return cast(state, dtype)
+    if not isinstance(dtype, dict):
+        return per_column(state, lambda series: cast(series, dtype))
+    labels = label_list(state, list(dtype))
+    return state.assign({c: cast(state.column(c), dtype[c]).expr for c in labels})
+
+
+# --- replacing and mapping ----------------------------------------------------------------------
+
+
+def _replacements(to_replace: Any, value: Any) -> dict[Any, Any]:
+    """The values that are replaced, and by what."""
+    if value is no_default:
+        if type(to_replace) is not dict:
+            raise NotNative("argument value")
+        pairs = dict(to_replace)
+    elif is_list_like(to_replace) and is_list_like(value):
+        if len(to_replace) != len(value):
+            raise NotNative("lists of different lengths")
+        pairs = dict(zip(to_replace, value, strict=True))
+    elif isinstance(to_replace, list | tuple) and is_scalar(value):
+        pairs = dict.fromkeys(to_replace, value)
+    elif is_scalar(to_replace) and is_scalar(value):
+        pairs = {to_replace: value}
+    else:
+        raise NotNative(f"replacing {type(to_replace).__name__} by {type(value).__name__}")
+    if not all(is_scalar(v) and not pd.isna(v) for pair in pairs.items() for v in pair):
+        raise NotNative("missing values or containers among what is replaced")
+    return pairs
+
+
+def _replaced(series: SeriesState, pairs: dict[Any, Any]) -> SeriesState:
+    """Replacements of the column's own kind; all look at the old values."""
+    series = settle(series)
+    kind = series.field.kind
+    known: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
+    kinds = known.get(kind, ())
+    if not kinds:
+        raise NotNative(f"replacing values of {series.field.dtype}")
+    if any(isinstance(v, bool | np.bool_) for pair in pairs.items() for v in pair):
+        raise NotNative("bools among what is replaced")
+    plain = {_plain(old): _plain(new) for old, new in pairs.items()}
+    if not all(isinstance(v, kinds) for pair in plain.items() for v in pair):
+        raise NotNative(f"replacing other values than of {series.field.dtype}")
+    result = series.expr
+    for old, new in reversed(plain.items()):
+        different = call("ne", series.expr, constant(series, old))
+        result = call("where", different, result, constant(series, new))
+    return series.mapped(result)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+@native(pd.DataFrame, pd.Series)
+def replace(state: Any, to_replace: Any = None, value: Any = no_default) -> Any:
+    pairs = _replacements(to_replace, value)
+    if len(pairs) > 50:
+        raise NotNative("more than 50 replacements")
+    if isinstance(state, SeriesState):
+        return _replaced(state, pairs)
+    if any(isinstance(v, dict) for v in pairs.values()):
+        raise NotNative("replacements by column")
+    return per_column(state, lambda series: _replaced(series, pairs))
+
+
+@native(pd.Series, name="map")
+def map_(series: SeriesState, func: Any = None, na_action: Any = None) -> SeriesState:
+    if na_action not in (None, "ignore"):
+        raise NotNative("argument na_action")
+    if isinstance(func, pd.Series) and len(func) <= 10_000 and func.index.is_unique:
+        func = func.to_dict()
+    result: SeriesState = _series_map(series, func)
+    return result
