@@ -71,6 +71,8 @@ def throughput(runs: Sequence[RunRecord]) -> Curves:
         stretch = rows.groupby("attempt")[["agent_steps", "wall_time_s"]].diff()
         rows = rows.assign(steps=stretch["agent_steps"], seconds=stretch["wall_time_s"])
         rows = rows[(rows["steps"] > 0) & (rows["seconds"] > 0)]
+        if rows.empty:
+            continue
         sums = (
             rows.assign(bin=_bins(rows["agent_steps"], _BINS // 2))
             .groupby("bin", as_index=False)
