@@ -155,9 +155,9 @@ def aggregated(group: GroupState, calls: dict[str, tuple[str, str, dict[str, Any
         call = AggregateCall(function, frame.columns[column], tuple(sorted(params.items())))
         field = typed(call.arg, frame.rows)
         AGGREGATIONS[function].result(field, params)
-        if function == "sum" and field.kind == "int" and field.dtype not in _WIDE:
+        if function in ("sum", "prod") and field.kind == "int" and field.dtype not in _WIDE:
             # pandas keeps the narrow dtype where the sums fit it: it depends on data.
-            raise NotNative(f"sums of {field.dtype} in groups")
+            raise NotNative(f"a {function} of {field.dtype} in groups")
         nodes.append((label, call))
     hidden = [(f"{HIDDEN}key{i}", expr) for i, (_, expr) in enumerate(group.keys)]
     rows = Aggregate(frame.rows, tuple(hidden), tuple(nodes), group.sort, group.dropna)
@@ -176,7 +176,7 @@ def _result(group: GroupState, rows: Aggregate, labels: list[str]) -> FrameState
     return FrameState(rows, {**named, **columns}, RangeSpec())
 
 
-def _one_function(group: GroupState, function: str, **params: Any) -> Any:
+def one_function(group: GroupState, function: str, **params: Any) -> Any:
     """The same aggregation of every chosen column; a series for a SeriesGroupBy."""
     labels = group.values
     if not labels:
@@ -199,7 +199,7 @@ def numeric(group: GroupState, numeric_only: bool) -> GroupState:
 
 def _declare(name: str) -> None:
     def aggregate_groups(group: GroupState, numeric_only: bool = False) -> Any:
-        return _one_function(numeric(group, numeric_only), name)
+        return one_function(numeric(group, numeric_only), name)
 
     native(DataFrameGroupBy, SeriesGroupBy, name=name)(aggregate_groups)
 
@@ -210,22 +210,22 @@ for _name in ("sum", "mean", "min", "max", "median", "first", "last"):
 
 @native(DataFrameGroupBy, SeriesGroupBy)
 def count(group: GroupState) -> Any:
-    return _one_function(group, "count")
+    return one_function(group, "count")
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
 def nunique(group: GroupState) -> Any:
-    return _one_function(group, "nunique")
+    return one_function(group, "nunique")
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
 def std(group: GroupState, ddof: int = 1, numeric_only: bool = False) -> Any:
-    return _one_function(numeric(group, numeric_only), "std", ddof=ddof)
+    return one_function(numeric(group, numeric_only), "std", ddof=ddof)
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
 def var(group: GroupState, ddof: int = 1, numeric_only: bool = False) -> Any:
-    return _one_function(numeric(group, numeric_only), "var", ddof=ddof)
+    return one_function(numeric(group, numeric_only), "var", ddof=ddof)
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
@@ -252,7 +252,7 @@ def aggregate_frame(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
     if isinstance(func, dict):
         calls = {_known(group, label): (label, _named(f), {}) for label, f in func.items()}
         return aggregated(group, calls)
-    return _one_function(group, _named(func))
+    return one_function(group, _named(func))
 
 
 @native(SeriesGroupBy, name="agg")
@@ -268,7 +268,7 @@ def aggregate_series(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
         return aggregated(group, {label: (column, _named(f), {}) for label, f in kwargs.items()})
     if kwargs:
         raise NotNative("arguments of aggregation functions")
-    return _one_function(group, _named(func))
+    return one_function(group, _named(func))
 
 
 def _known(group: GroupState, label: Any) -> str:
@@ -299,5 +299,8 @@ _AGGREGATIONS = frozenset(
         "std",
         "var",
         "size",
+        "prod",
+        "any",
+        "all",
     )
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -136,17 +135,32 @@ def _quantile(_: Context, operand: Operand, *, q: float, interpolation: Any) -> 
     return operand.clean.cast(pl.Float64).quantile(q, interpolation=interpolation)
 
 
-def _boolean(field: Field, _: Params) -> Field:
-    if field.kind != "bool":
+def _multiplied(field: Field, params: Params) -> Field:
+    if field.dtype == np.dtype("float32"):
+        raise NotNative(f"a product of {field.dtype}")
+    return _summed(field, params)
+
+
+@aggregation("prod", _multiplied)
+def _prod(context: Context, operand: Operand) -> pl.Expr:
+    return operand.clean.cast(physical(context.result.dtype)).product()
+
+
+def _truth(field: Field, _: Params) -> Field:
+    if field.kind not in ("bool", "int", "float"):
         raise NotNative(f"any or all of {field.dtype}")
-    return replace(field, dtype=BOOL)
+    return Field(BOOL, nullable=False)
 
 
-@aggregation("any", _boolean, split=Split(("any",), ("any",)))
+def _true(operand: Operand) -> pl.Expr:
+    return operand.expr if operand.field.kind == "bool" else operand.clean != 0
+
+
+@aggregation("any", _truth, split=Split(("any",), ("any",)))
 def _any(_: Context, operand: Operand) -> pl.Expr:
-    return operand.expr.any()
+    return _true(operand).any()
 
 
-@aggregation("all", _boolean, split=Split(("all",), ("all",)))
+@aggregation("all", _truth, split=Split(("all",), ("all",)))
 def _all(_: Context, operand: Operand) -> pl.Expr:
-    return operand.expr.all()
+    return _true(operand).all()

@@ -99,6 +99,7 @@ def _of_group(field: Field, _: bool, params: Params) -> Field:
 
 
 @window("of_group", _of_group)
+@window("of_group_or_null", _of_group, promotes=False)
 def _aggregate(context: Context, operand: Operand, *, aggregate: str, **params: Any) -> pl.Expr:
     """An aggregation of the row's group."""
     built: pl.Expr = AGGREGATIONS[aggregate].kernel(context, operand, **params)
