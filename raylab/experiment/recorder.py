@@ -93,7 +93,8 @@ class RunRecorder:
         self._attempt = self._claim(steps)
         for folder in ("metrics", "episodes"):
             messages += self._tidy(self._path / folder)
-        self._simulated_agent_steps = self._last_simulated()
+        status = Run(self._path).status
+        self._simulated_agent_steps = int(status.get("simulated_agent_steps", 0))
         self._is_exact = record.get("exact", True)
         self._saved_environment = record.get("exactness", {})
         self._weight_hash, self._hashed_at = record.get("weight_hash", ""), steps
@@ -257,12 +258,6 @@ class RunRecorder:
             except CorruptDataError as error:
                 damaged.append(str(error))
         return damaged
-
-    def _last_simulated(self) -> int:
-        try:
-            return int(Run(self._path).status.get("simulated_agent_steps", 0))
-        except CorruptDataError:
-            return 0
 
     def _write_status(self, progress: Progress) -> None:
         self._check_claim()

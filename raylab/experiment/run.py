@@ -79,11 +79,15 @@ class Run:
 
     @property
     def status(self) -> Json:
-        """What the run last wrote about itself; empty before its first sign of life."""
-        path = self.path / "status.json"
-        if not path.exists():
+        """What the run last wrote about itself.
+
+        Empty before its first sign of life, and when the file is damaged: the run's other files
+        tell all that matters, and its next attempt writes this one again.
+        """
+        try:
+            return files.read_json(self.path / "status.json", "the next attempt writes it")
+        except CorruptDataError:
             return {}
-        return files.read_json(path, "the next attempt (`raylab resume`) writes it again")
 
     @property
     def state(self) -> RunState:

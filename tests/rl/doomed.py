@@ -1,0 +1,31 @@
+"""An environment that takes its process down: ``tests.rl.doomed:Doomed-v0``."""
+
+import os
+import signal
+
+import gymnasium
+import numpy as np
+
+
+class Doomed(gymnasium.Env):
+    """Kills its process in its ``last``-th step."""
+
+    observation_space = gymnasium.spaces.Box(0.0, 1.0, (2,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, last=20, render_mode=None):
+        self.render_mode = render_mode
+        self._left = last
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return np.zeros(2, np.float32), 1.0, self._left % 5 == 0, False, {}
+
+
+gymnasium.register("Doomed-v0", Doomed, max_episode_steps=20)
