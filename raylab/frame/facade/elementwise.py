@@ -155,7 +155,8 @@ def clip(state: Any, lower: Any = None, upper: Any = None) -> Any:
 def isin_series(series: SeriesState, values: Any) -> SeriesState:
     series = settle(series)
     if isinstance(values, list | tuple | set):
-        missing = [v for v in values if is_scalar(v) and pd.isna(v)]
+        listed: list[Any] = list(values)
+        missing = [v for v in listed if is_scalar(v) and pd.isna(v)]
         _check_missing(series, missing)
         if len(missing) == len(values):
             return series.mapped(call("isna", series.expr) if missing else Literal(False))

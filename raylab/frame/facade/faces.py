@@ -14,6 +14,7 @@ from raylab.frame import support
 from raylab.frame.facade import (  # noqa: F401  each declares native methods
     choosing,
     elementwise,
+    functions,
     grouped_rows,
     grouped_values,
     grouping,
