@@ -14,6 +14,7 @@ import pandas as _pandas
 
 import raylab.frame.settings as _settings  # noqa: F401  registers the options
 from raylab.frame.facade.adoption import adopting as _adopting
+from raylab.frame.facade.parsing import to_datetime, to_numeric
 from raylab.frame.facade.toplevel import (
     clear_cache,
     concat,
@@ -45,6 +46,8 @@ __all__ = [  # noqa: PLE0604  the rest is pandas' own list
     "from_polars",
     "merge",
     "read_parquet",
+    "to_datetime",
+    "to_numeric",
 ]
 
 _PLAIN = frozenset(("get_option", "set_option", "reset_option", "describe_option", "test"))
