@@ -253,14 +253,18 @@ def test_gradients_of_a_batch_are_those_of_the_reference():
     assert metrics["gradient_norm"] == pytest.approx(float(norm), rel=1e-4)
 
 
-def test_the_passes_stop_at_the_target_kl():
+@pytest.mark.parametrize(
+    ("target_kl", "passes"), [pytest.param(1e-9, 1, id="exceeded"), pytest.param(0.2, 4, id="kept")]
+)
+def test_the_passes_stop_at_the_target_kl(target_kl, passes):
     space = spaces.Discrete(3)
-    config = PPO(num_envs=4, unroll_length=16, minibatches=2, epochs=4, target_kl=1e-9)
+    config = PPO(num_envs=4, unroll_length=16, minibatches=2, epochs=4, target_kl=target_kl)
     learning, learner = ppo_learner(config, space)
 
-    learning.update(random_trajectory(space), learning_rate=1e-3)
+    metrics = learning.update(random_trajectory(space), learning_rate=1e-3)
 
-    assert learner.optimizer_state()["step"].tolist() == [config.minibatches]
+    assert metrics["kl"] < 0.2 < metrics["clip_fraction"]
+    assert learner.optimizer_state()["step"].tolist() == [passes * config.minibatches]
 
 
 def test_training_that_diverges_is_an_error_with_its_metrics():

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import torch
 
+from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.distributions import distribution_of
-from raylab.rl.envs import Gymnasium, make
+from raylab.rl.envs import Atari, Gymnasium, make
 from raylab.rl.networks import NetworkConfig, build_network
 from raylab.rl.policy import Policy
 from raylab.rl.rollout import Rollout
@@ -119,3 +120,30 @@ def test_the_next_unroll_goes_on_where_the_last_ended(counting):
     lengths = [episode.length_steps for episode in second.episodes]
     assert ended > 0
     assert set(lengths) <= {3, LENGTH}
+
+
+@pytest.mark.parametrize(
+    ("precision", "tolerance"),
+    [pytest.param("float32", 1e-4, id="float32"), pytest.param("bfloat16", 2e-2, id="bfloat16")],
+)
+def test_the_learner_computes_from_stored_frames_what_acting_did(precision, tolerance):
+    env = make(Atari(game="breakout"), num_envs=2, seed=1)
+    distribution = distribution_of(env.action_space)
+    generator = torch.Generator().manual_seed(2)
+    network = build_network(NetworkConfig(), env.observation_space, distribution, generator)
+    torch.nn.init.orthogonal_(network.head.policy.weight, 1.0, generator=generator)
+    learner = PPO(precision=precision).make_learner(network)
+    rollout = Rollout(env, Policy(learner.network, distribution), 24, generator)
+
+    trajectory = rollout.collect(policy_version=0)
+    env.close()
+
+    frames = torch.from_numpy(trajectory.observations)
+    with torch.no_grad():
+        logits, values = learner.network(frames.flatten(0, 1))
+    logits = logits.unflatten(0, frames.shape[:2])[:-1]
+    oracle = torch.distributions.Categorical(logits=logits)
+    log_probs = oracle.log_prob(torch.from_numpy(trajectory.actions))
+    assert logits.std() > 0.1
+    np.testing.assert_allclose(trajectory.log_probs, log_probs, atol=tolerance)
+    np.testing.assert_allclose(trajectory.values.ravel(), values, atol=tolerance)

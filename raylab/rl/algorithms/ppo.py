@@ -228,6 +228,7 @@ def ppo_loss(
 
 DIAGNOSTICS = ("loss/policy", "loss/value", "entropy", "kl", "clip_fraction")
 """Names of what :func:`ppo_loss` reports beside the loss."""
+_KL = DIAGNOSTICS.index("kl")
 
 
 class PPOLearner:
@@ -269,7 +270,7 @@ class PPOLearner:
                 loss, seen = ppo_loss(parameters, values, minibatch, self._distribution, config)
                 norm = learner.step(loss, learning_rate)
                 diagnostics.append(torch.cat([seen, norm.unsqueeze(0)]))
-            if config.target_kl is not None and diagnostics[-1][3] > config.target_kl:
+            if config.target_kl is not None and diagnostics[-1][_KL] > config.target_kl:
                 break
         means = torch.stack(diagnostics).mean(dim=0).tolist()
         metrics = dict(zip((*DIAGNOSTICS, "gradient_norm"), means, strict=True))
