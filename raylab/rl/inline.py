@@ -11,7 +11,7 @@ from raylab.errors import ConfigError
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.distributions import distribution_of
 from raylab.rl.envs import EnvConfig, make
-from raylab.rl.networks import build_network
+from raylab.rl.networks import build_network, is_large_image
 from raylab.rl.policy import Policy, choose_device
 from raylab.rl.rollout import Rollout
 from raylab.rl.trajectory import State, UpdateResult, hash_arrays
@@ -189,3 +189,18 @@ def _generators(seed: int) -> dict[str, torch.Generator]:
         name: torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
         for name, sequence in zip(_STREAMS, sequences, strict=True)
     }
+
+
+def useful_threads(env: EnvConfig, cores: int) -> int:
+    """Return how many of the free cores a trainer gains from.
+
+    All of them for large images; one for vectors and small images, whose matrices are multiplied
+    in less time than threads take to meet.
+
+    Raises:
+        EnvError: the environment cannot be made.
+    """
+    one = make(env, 1, seed=0)
+    shape = one.observation_space.shape
+    one.close()
+    return cores if is_large_image(shape) else 1

@@ -337,7 +337,7 @@ def build_network(
         return MlpActorCritic(config, math.prod(shape), distribution, generator)
     if len(shape) == 3:
         image = ImageSpace(*shape, scale=1.0 / float(observation_space.high.max()))
-        if min(shape[:2]) >= _SMALLEST_NATURE_IMAGE:
+        if is_large_image(shape):
             return NatureActorCritic(config, image, distribution, generator)
         if min(shape[:2]) >= 3 and max(shape[:2]) <= _LARGEST_SMALL_IMAGE:
             return SmallImageActorCritic(config, image, distribution, generator)
@@ -347,6 +347,11 @@ def build_network(
         f"{_SMALLEST_NATURE_IMAGE}, or of 3 to {_LARGEST_SMALL_IMAGE}. "
         f"Wrap the environment so that it yields one of these."
     )
+
+
+def is_large_image(shape: tuple[int, ...]) -> bool:
+    """Whether observations of this shape get the Nature network."""
+    return len(shape) == 3 and min(shape[:2]) >= _SMALLEST_NATURE_IMAGE
 
 
 def initialize(layer: nn.Linear | nn.Conv2d, gain: float, generator: torch.Generator) -> None:

@@ -7,9 +7,8 @@ import torch
 from raylab.errors import ConfigError, EnvError
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Atari, Gymnasium, MinAtar
-from raylab.rl.inline import InlineTrainer
+from raylab.rl.inline import InlineTrainer, useful_threads
 from raylab.rl.networks import NetworkConfig
-from raylab.rl.trajectory import State
 
 CARTPOLE = Gymnasium(id="CartPole-v1")
 SHORT = PPO(num_envs=2, unroll_length=16, minibatches=2, epochs=2, clip=0.2)
@@ -203,6 +202,12 @@ def test_wrong_arguments_name_the_value(arguments, message):
         InlineTrainer(CARTPOLE, SHORT, 1, **defaults | arguments)
 
 
+def test_only_large_images_are_worth_several_threads():
+    assert useful_threads(Atari(game="pong"), cores=8) == 8
+    assert useful_threads(MinAtar(game="breakout"), cores=8) == 1
+    assert useful_threads(CARTPOLE, cores=8) == 1
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_training_on_a_gpu_resumes_exactly():
     algorithm = replace(SHORT, precision="bfloat16")
@@ -212,7 +217,7 @@ def test_training_on_a_gpu_resumes_exactly():
     trainer.update()
 
     resumed = InlineTrainer(Atari(game="pong"), algorithm, 1, 1000, threads=1, device="cuda")
-    resumed.restore(State(state.parts, state.meta))
+    resumed.restore(state)
     resumed.update()
 
     assert resumed.weight_hash() == trainer.weight_hash()
