@@ -15,6 +15,7 @@ from raylab.frame.facade import (  # noqa: F401  each declares native methods
     choosing,
     elementwise,
     functions,
+    grouped_functions,
     grouped_rows,
     grouped_values,
     grouping,

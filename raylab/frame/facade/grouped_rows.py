@@ -161,7 +161,7 @@ def transform(group: GroupState, func: Any = None) -> Any:
     return in_groups(group, "of_group", aggregate=func)
 
 
-def _chosen(group: GroupState, predicate: Expr) -> Any:
+def chosen_rows(group: GroupState, predicate: Expr) -> Any:
     """The rows for which the predicate holds, with the keys' columns unless some were chosen."""
     rows = filtered(group.frame, predicate)
     if isinstance(group.selected, str):
@@ -184,12 +184,12 @@ def _number(n: Any) -> int:
 
 @native(DataFrameGroupBy, SeriesGroupBy)
 def head(group: GroupState, n: Any = 5) -> Any:
-    return _chosen(group, _among(group, _number(n), from_start=True))
+    return chosen_rows(group, _among(group, _number(n), from_start=True))
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
 def tail(group: GroupState, n: Any = 5) -> Any:
-    return _chosen(group, _among(group, _number(n), from_start=False))
+    return chosen_rows(group, _among(group, _number(n), from_start=False))
 
 
 def _nth(group: GroupState, n: Any) -> Any:
@@ -200,7 +200,7 @@ def _nth(group: GroupState, n: Any) -> Any:
     for place in map(_number, places):
         position = _over(group, "position", Literal(True), ascending=place >= 0)
         tests.append(call("eq", position, Literal(place if place >= 0 else -place - 1)))
-    return _chosen(group, reduce(lambda a, b: call("or", a, b), tests))
+    return chosen_rows(group, reduce(lambda a, b: call("or", a, b), tests))
 
 
 class Nth:
