@@ -65,6 +65,8 @@ class InlineTrainer:
             distribution,
             self._generators["initialization"],
         ).to(choose_device(device))
+        # On a GPU, kernels that add in any order would make a resume differ in the last bits.
+        torch.backends.cudnn.deterministic = True
         self._learner = algorithm.make_learner(network)
         self._algorithm_learner = algorithm.learner_class(
             algorithm, self._learner, distribution, self._generators["shuffling"]

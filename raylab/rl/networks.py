@@ -22,6 +22,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from raylab.errors import ConfigError
+from raylab.rl.blocks import (
+    FEATURE_BLOCKS,
+    FRAME_BLOCKS,
+    blocks_of_two,
+    fold,
+    inputs_channels_first,
+    inputs_channels_last,
+    to_channels_last_memory,
+    unfold,
+)
 from raylab.rl.distributions import ActionDistribution
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
@@ -187,9 +197,9 @@ class NatureActorCritic(ActorCritic):
     def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Unfold the convolutions to 8 x 8 and 4 x 4, the dense layer to (channel, row, column)."""
         return dict(tensors) | {
-            "body.conv1.weight": _unfold(tensors["body.conv1.weight"], 4, _FRAME_BLOCKS),
-            "body.conv2.weight": _unfold(tensors["body.conv2.weight"], 2, _FEATURE_BLOCKS),
-            "body.linear.weight": _channels_first(
+            "body.conv1.weight": unfold(tensors["body.conv1.weight"], 4, FRAME_BLOCKS),
+            "body.conv2.weight": unfold(tensors["body.conv2.weight"], 2, FEATURE_BLOCKS),
+            "body.linear.weight": inputs_channels_first(
                 tensors["body.linear.weight"], self.body.last_shape
             ),
         }
@@ -197,9 +207,9 @@ class NatureActorCritic(ActorCritic):
     def unpublish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Fold textbook weights into blocks."""
         return dict(tensors) | {
-            "body.conv1.weight": _fold(tensors["body.conv1.weight"], 4, _FRAME_BLOCKS),
-            "body.conv2.weight": _fold(tensors["body.conv2.weight"], 2, _FEATURE_BLOCKS),
-            "body.linear.weight": _channels_last(
+            "body.conv1.weight": fold(tensors["body.conv1.weight"], 4, FRAME_BLOCKS),
+            "body.conv2.weight": fold(tensors["body.conv2.weight"], 2, FEATURE_BLOCKS),
+            "body.linear.weight": inputs_channels_last(
                 tensors["body.linear.weight"], self.body.last_shape
             ),
         }
@@ -218,13 +228,13 @@ class _NatureBody(nn.Module):
         self.linear = nn.Linear(64 * rows * columns, features)
         for layer in (self.conv1, self.conv2, self.conv3, self.linear):
             initialize(layer, math.sqrt(2.0), generator)
-        _to_channels_last(self)
+        to_channels_last_memory(self)
 
     def forward(self, stored: Tensor) -> Tensor:
         x = stored.to(self.conv1.weight.dtype).permute(0, 3, 1, 2)
         # Bytes become 0..1 by scaling the few weights instead of the many pixels.
         x = functional.relu_(functional.conv2d(x, self.conv1.weight * self.scale, self.conv1.bias))
-        x = functional.relu_(self.conv2(_blocks_of_two(x)))
+        x = functional.relu_(self.conv2(blocks_of_two(x)))
         x = functional.relu_(self.conv3(x))
         x = x.permute(0, 2, 3, 1).flatten(1)
         return functional.relu_(self.linear(x))
@@ -261,12 +271,12 @@ class SmallImageActorCritic(ActorCritic):
 
     def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Order the dense layer's inputs (channel, row, column)."""
-        linear = _channels_first(tensors["body.linear.weight"], self.body.last_shape)
+        linear = inputs_channels_first(tensors["body.linear.weight"], self.body.last_shape)
         return dict(tensors) | {"body.linear.weight": linear}
 
     def unpublish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Order the dense layer's inputs (row, column, channel)."""
-        linear = _channels_last(tensors["body.linear.weight"], self.body.last_shape)
+        linear = inputs_channels_last(tensors["body.linear.weight"], self.body.last_shape)
         return dict(tensors) | {"body.linear.weight": linear}
 
 
@@ -279,7 +289,7 @@ class _SmallImageBody(nn.Module):
         self.linear = nn.Linear(math.prod(self.last_shape), features)
         for layer in (self.conv, self.linear):
             initialize(layer, math.sqrt(2.0), generator)
-        _to_channels_last(self)
+        to_channels_last_memory(self)
 
     def forward(self, stored: Tensor) -> Tensor:
         x = stored.to(self.conv.weight.dtype).permute(0, 3, 1, 2)
@@ -359,52 +369,3 @@ def initialize(layer: nn.Linear | nn.Conv2d, gain: float, generator: torch.Gener
     nn.init.orthogonal_(layer.weight, gain, generator=generator)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
-
-
-def _to_channels_last(module: nn.Module) -> None:
-    """Lay out the weights of convolutions as the kernels want them."""
-    for parameter in module.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-
-
-# Order of axes (out, channel, block row, row, block column, column) of a weight that is folded.
-_FRAME_BLOCKS = (0, 1, 3, 5, 2, 4)  # channels of a block: (channel, row, column)
-_FEATURE_BLOCKS = (0, 3, 5, 1, 2, 4)  # channels of a block: (row, column, channel)
-
-
-def _fold(weight: Tensor, block: int, order: tuple[int, ...]) -> Tensor:
-    """[out, channels, k, k] of stride ``block`` to its equal on blocks, of stride 1."""
-    out, channels, kernel, _ = weight.shape
-    size = kernel // block
-    split = weight.reshape(out, channels, size, block, size, block)
-    return split.permute(order).reshape(out, channels * block * block, size, size)
-
-
-def _unfold(weight: Tensor, block: int, order: tuple[int, ...]) -> Tensor:
-    """Invert :func:`_fold`."""
-    out, folded, size, _ = weight.shape
-    channels = folded // block**2
-    axes = (out, channels, size, block, size, block)
-    split = weight.reshape([axes[axis] for axis in order])
-    inverse = [order.index(axis) for axis in range(6)]
-    return split.permute(inverse).reshape(out, channels, size * block, size * block)
-
-
-def _blocks_of_two(x: Tensor) -> Tensor:
-    """[B, C, H, W] channels-last to [B, 4 C, H/2, W/2]; an odd last row or column is not read."""
-    rows, columns = x.shape[2] // 2, x.shape[3] // 2
-    pixels = x.permute(0, 2, 3, 1)[:, : 2 * rows, : 2 * columns]
-    blocks = pixels.unflatten(2, (columns, 2)).unflatten(1, (rows, 2)).permute(0, 1, 3, 2, 4, 5)
-    return blocks.flatten(3).permute(0, 3, 1, 2)
-
-
-def _channels_first(linear: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Reorder a dense layer's inputs from (row, column, channel) to (channel, row, column)."""
-    channels, rows, columns = shape
-    return linear.unflatten(1, (rows, columns, channels)).permute(0, 3, 1, 2).flatten(1)
-
-
-def _channels_last(linear: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Invert :func:`_channels_first`."""
-    return linear.unflatten(1, shape).permute(0, 2, 3, 1).flatten(1)
