@@ -119,17 +119,18 @@ def _train(experiment: Experiment, folder: Path, display: Display) -> list[Run]:
             waiting.append(seed)
     if waiting:
         files.make_folder(folder)
-        alive = [path for seed in waiting if is_run(path := paths[seed]) and Run(path).is_alive]
-        with _cluster(experiment.placement, alive, display) as cluster:
-            _train_in(cluster, replace(experiment, seeds=tuple(waiting)), folder, display)
+        experiment = replace(experiment, seeds=tuple(waiting))
+        runs = [Run(paths[seed]) for seed in waiting if is_run(paths[seed])]
+        cores = machine.cores()  # before Ray starts, which is busy for some seconds
+        with _cluster(experiment.placement, runs, display) as cluster:
+            placement = _resolve(experiment, runs, cluster, cores, display)
+            _train_in(cluster, replace(experiment, placement=placement), folder, display)
     return [Run(path) for path in paths.values()]
 
 
 def _train_in(
     cluster: runtime.Cluster, experiment: Experiment, folder: Path, display: Display
 ) -> None:
-    placement = _resolve(experiment, folder, cluster, display)
-    experiment = replace(experiment, placement=placement)
     _write_config(folder / "config.json", experiment, add_seeds=True)
     watched = []
     for seed in experiment.seeds:
@@ -287,15 +288,19 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 @contextmanager
 def _cluster(
-    placement: Placement, alive: Sequence[Path], display: Display
+    placement: Placement, runs: Sequence[Run], display: Display
 ) -> Iterator[runtime.Cluster]:
     """Connect, to where a run is being trained already if there is one; disconnect at the end."""
-    address = placement.address
-    if alive and address is None and not runtime.is_connected():
-        run = Run(alive[0])
-        address = run.status["cluster"]
-        display.message(f"{run.path} is being trained on the cluster at {address}: attaching")
     was_connected = runtime.is_connected()
+    address = placement.address
+    alive = [run for run in runs if run.is_alive]
+    if was_connected:
+        pass
+    elif alive and address is None:
+        address = alive[0].status["cluster"]
+        display.message(f"attaching to {alive[0].path}, trained on the cluster at {address}")
+    else:
+        display.message("connecting to Ray")
     cluster = runtime.connect(address)
     try:
         yield cluster
@@ -305,34 +310,28 @@ def _cluster(
 
 
 def _resolve(
-    experiment: Experiment, folder: Path, cluster: runtime.Cluster, display: Display
+    experiment: Experiment,
+    runs: Sequence[Run],
+    cluster: runtime.Cluster,
+    cores: machine.Cores,
+    display: Display,
 ) -> Placement:
     """Return the placement with its kind and threads decided: once, then a run keeps them."""
     placement = replace(experiment.placement, kind="inline")
-    threads = placement.threads
+    most = int(cluster.largest_node_cpus)
+    recorded = [run.experiment.placement.threads for run in runs]
+    threads = placement.threads or next((count for count in recorded if count), None)
     if threads is None:
-        recorded = [
-            Run(folder / str(seed)).experiment.placement.threads
-            for seed in experiment.seeds
-            if is_run(folder / str(seed))
-        ]
-        threads = next((count for count in recorded if count is not None), None)
-    if threads is None:
-        cores = machine.cores()
-        free = (
-            min(cores.free, int(cluster.largest_node_cpus))
-            if cluster.is_new
-            else int(cluster.largest_node_cpus)
-        )
+        free, seen = most, f"{cluster.cpus:g} cores in the cluster"
+        if cluster.is_new:
+            free, seen = min(cores.free, most), str(cores)
         threads = max(1, min(free // len(experiment.seeds), _MOST_THREADS))
-        seen = str(cores) if cluster.is_new else f"{cluster.cpus:g} cores in the cluster"
         display.message(f"placement: inline, {threads} thread(s) a seed ({seen})")
-    if threads > cluster.largest_node_cpus:
+    if threads > most:
         raise ConfigError(
-            f"placement.threads={threads} is more than the {cluster.largest_node_cpus:g} cores of "
-            f"any node in the cluster; give --placement.threads "
-            f"{max(1, int(cluster.largest_node_cpus))}. A run that is there then goes on, but not "
-            f"exactly as it would have."
+            f"placement.threads={threads} is more than the {most} cores of any node in the "
+            f"cluster; give --placement.threads {max(1, most)}. A run that is there then goes on, "
+            f"but not exactly as it would have."
         )
     return replace(placement, threads=threads)
 

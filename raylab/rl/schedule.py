@@ -92,6 +92,7 @@ class Progress:
     agent_steps: int = 0
     until_agent_steps: int = 0
     wall_time_s: float = 0.0
+    until_wall_time_s: float | None = None
     steps_per_s: float = 0.0
     episode_return: float | None = None  # mean of the last 100
     time_left_s: float | None = None
@@ -102,8 +103,10 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """Part of the agent steps that is done, 0 to 1."""
-        return min(1.0, self.agent_steps / self.until_agent_steps) if self.until_agent_steps else 0
+        """Part of the run that is done, 0 to 1: of its agent steps or time, whichever ends it."""
+        steps = self.agent_steps / self.until_agent_steps if self.until_agent_steps else 0.0
+        seconds = self.wall_time_s / self.until_wall_time_s if self.until_wall_time_s else 0.0
+        return min(1.0, max(steps, seconds))
 
 
 class Tracker:

@@ -120,7 +120,11 @@ class Supervisor:
         self._stop_cause = ""
         self._released = threading.Event()
         self._progress = Progress(
-            run=job.run, state="queued", phase="starting", until_agent_steps=job.until.agent_steps
+            run=job.run,
+            state="queued",
+            phase="starting",
+            until_agent_steps=job.until.agent_steps,
+            until_wall_time_s=job.until.wall_time_s,
         )
         threading.Thread(
             target=self._run, args=(make_recorder,), name="supervisor", daemon=True

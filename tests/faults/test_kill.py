@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,22 @@ def run_path(experiment):
     return experiment.folder / str(experiment.seeds[0])
 
 
+def drive(experiment):
+    """Start a driver of its own process, like a user's."""
+    config = Path(experiment.runs_dir) / "config.json"
+    files.write_json(config, experiment.to_json())
+    code = (
+        "import sys; from pathlib import Path; from raylab.experiment import load_config;"
+        "load_config(Path(sys.argv[1])).main([])"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(config)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 def read(path):
     return files.read_json(path, "")
 
@@ -80,6 +97,25 @@ def test_killed_supervisor(cluster, uninterrupted, quiet, tmp_path):
     assert_same_run(run, uninterrupted(CARTPOLE))
 
 
+def test_killed_driver_of_a_cluster_that_goes_on(cluster, uninterrupted, quiet, tmp_path):
+    experiment = replace(
+        CARTPOLE,
+        runs_dir=str(tmp_path),
+        placement=replace(CARTPOLE.placement, address=cluster.address),
+    )
+    path = run_path(experiment)
+    with drive(experiment) as driver:
+        wait_for_checkpoints(path, 1)
+        kill(driver.pid)
+        driver.communicate(timeout=LIMIT_S)
+
+    [run] = train(experiment, display=quiet)  # attaches, or finds that it has finished
+
+    assert run.state == "finished"
+    assert run.status["attempt"] == 1
+    assert_same_run(run, uninterrupted(CARTPOLE))
+
+
 @pytest.mark.parametrize(
     "experiment",
     [pytest.param(CARTPOLE, marks=pytest.mark.slow), PONG],
@@ -93,22 +129,7 @@ def test_ctrl_c_then_killed_driver(experiment, uninterrupted, quiet, tmp_path):
         placement=replace(experiment.placement, address="local"),
     )
     path = run_path(experiment)
-    config = tmp_path / "config.json"
-    files.write_json(config, experiment.to_json())
-    code = (
-        "import sys; from pathlib import Path; from raylab.experiment import load_config;"
-        "load_config(Path(sys.argv[1])).main([])"
-    )
-
-    def drive():
-        return subprocess.Popen(
-            [sys.executable, "-c", code, str(config)],
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    with drive() as driver:
+    with drive(experiment) as driver:
         wait_for_checkpoints(path, 1)
         os.killpg(driver.pid, signal.SIGINT)  # what a terminal sends: to all of its processes
         said = driver.communicate(timeout=LIMIT_S)[1]
@@ -119,7 +140,7 @@ def test_ctrl_c_then_killed_driver(experiment, uninterrupted, quiet, tmp_path):
     stopped_at = Run(path).status["agent_steps"]
     assert Run(path).latest_checkpoint().record["agent_steps"] == stopped_at
 
-    with drive() as driver:
+    with drive(experiment) as driver:
         wait_for(
             lambda: Run(path).status["attempt"] == 2 and Run(path).status["state"] == "running",
             "the second attempt",

@@ -1,5 +1,7 @@
 """Counting: when a run stops, saves, evaluates; how fast it is."""
 
+from dataclasses import replace
+
 import pytest
 
 from raylab.errors import ConfigError
@@ -127,7 +129,10 @@ def test_values_that_make_no_sense_are_named(make, says):
         make()
 
 
-def test_progress_is_a_fraction_that_never_exceeds_one():
+def test_progress_is_a_fraction_of_what_ends_the_run_and_never_exceeds_one():
+    progress = Progress(run="a/1", state="running", agent_steps=1, until_agent_steps=4)
+
     assert Progress(run="a/1", state="running").fraction == 0
-    assert Progress(run="a/1", state="running", agent_steps=1, until_agent_steps=4).fraction == 0.25
-    assert Progress(run="a/1", state="running", agent_steps=5, until_agent_steps=4).fraction == 1
+    assert progress.fraction == 0.25
+    assert replace(progress, wall_time_s=3.0, until_wall_time_s=6.0).fraction == 0.5
+    assert replace(progress, agent_steps=5).fraction == 1
