@@ -68,4 +68,4 @@ def _objects(series: pl.Series) -> Any:
         for i, pieces in enumerate(lists.to_list()):
             values[i] = np.nan if pieces is None else pieces
         return values
-    return series.to_arrow().to_pandas().astype(OBJECT, copy=False).to_numpy()
+    return series.to_arrow().to_pandas().astype(OBJECT).to_numpy()

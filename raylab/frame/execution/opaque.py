@@ -88,7 +88,7 @@ class EachRow:
         results: list[Any] = []
 
         def each() -> None:
-            for row in operation.series_generator:
+            for row in operation.series_generator if len(frame) else ():
                 result = self.function(row, *self.args, **self.kwargs)
                 # The row's data is swapped for the next row.
                 results.append(result.copy(deep=False) if isinstance(result, pd.Series) else result)
