@@ -11,7 +11,15 @@ import pytest
 import raylab.frame as pd
 from raylab.frame import support
 
-OPTIONS = ("npartitions", "lazy_threshold_rows", "fallback", "memory_budget", "cache_bytes")
+OPTIONS = (
+    "execution",
+    "npartitions",
+    "target_partition_bytes",
+    "lazy_threshold_rows",
+    "fallback",
+    "memory_budget",
+    "cache_bytes",
+)
 
 
 @pytest.fixture(autouse=True)

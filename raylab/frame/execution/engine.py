@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import polars as pl
 
-import raylab.frame.execution.windows  # noqa: F401  registers the lowering of its node
+import raylab.frame.execution.aggregates
+import raylab.frame.execution.joins
+import raylab.frame.execution.windows  # noqa: F401  these register the rules of their nodes
 from raylab.errors import ExecutionError
 from raylab.frame.execution.cache import CACHE
-from raylab.frame.execution.local import run_partitioned
+from raylab.frame.execution.local import run_stages
 from raylab.frame.execution.lowering import Lowering
-from raylab.frame.execution.planner import choose_partitions
+from raylab.frame.execution.placement import choose
+from raylab.frame.execution.planner import plan_stages
 from raylab.frame.optimizer import optimize
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.optimizer.windows import compute_windows
@@ -44,10 +47,16 @@ def run(node: Node, *, ordered: bool) -> pl.DataFrame:
     plan = optimize(node, kept)
     check_sources(plan)
     members = {m.fingerprint: _members(m) for m in _memberships(plan)}
-    partitions = choose_partitions()
+    placement = choose(plan)
     try:
-        if partitions > 1:
-            frame = run_partitioned(plan, partitions, members, ordered=ordered)
+        if placement.runner == "ray":
+            from raylab.frame.execution.remote import run_on_ray
+
+            stage = plan_stages(plan, placement.partitions, ordered=ordered)
+            frame = run_on_ray(stage, members)
+        elif placement.partitions > 1:
+            stage = plan_stages(plan, placement.partitions, ordered=ordered)
+            frame = pl.concat(run_stages(stage, members))
         else:
             frame = collect(Lowering(members=members).root(plan, ordered=ordered))
     except pl.exceptions.PolarsError as error:

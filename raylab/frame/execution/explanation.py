@@ -5,9 +5,10 @@ from __future__ import annotations
 from raylab.frame.execution.engine import kept
 from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.physical import Stage
-from raylab.frame.execution.planner import choose_partitions, plan_stages
+from raylab.frame.execution.placement import choose
+from raylab.frame.execution.planner import plan_stages
 from raylab.frame.optimizer import optimize
-from raylab.frame.plan.nodes import HIDDEN, Node
+from raylab.frame.plan.nodes import Node
 
 
 def explain(node: Node, stage: str) -> str:
@@ -28,10 +29,10 @@ def explain(node: Node, stage: str) -> str:
         return _tree(optimized, 0)
     if stage != "physical":
         raise ValueError(f"stage={stage!r} is not one of 'logical', 'optimized', 'physical'")
-    partitions = choose_partitions()
-    if partitions == 1:
+    placement = choose(optimized)
+    if placement.runner == "local" and placement.partitions == 1:
         return Lowering().root(optimized, ordered=True).explain(engine="streaming")
-    return _stages(plan_stages(optimized, partitions, ordered=True), 0)
+    return _stages(plan_stages(optimized, placement.partitions, ordered=True), 0)
 
 
 def _tree(node: Node, depth: int) -> str:
@@ -44,7 +45,6 @@ def _stages(stage: Stage, depth: int) -> str:
     indent = "  " * depth
     lines = [f"{indent}Stage of {stage.partitions} tasks", _tree(stage.plans[0], depth + 1)]
     for slot, exchange in enumerate(stage.inputs):
-        keys = f" by {', '.join(exchange.keys)}" if exchange.keys else ""
-        lines.append(f"{indent}  Input({slot}): {exchange.kind}{keys}".replace(HIDDEN, "~"))
-        lines.append(_stages(exchange.stage, depth + 2))
+        lines.append(f"{indent}  Input({slot}): {exchange.describe(stage.partitions)}")
+        lines += [_stages(below, depth + 2) for below in exchange.stages]
     return "\n".join(lines)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
+
 import polars as pl
 
+from raylab.frame.execution import exchanges
 from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.physical import Exchange, Stage
-from raylab.frame.execution.planner import plan_stages
 from raylab.frame.plan.nodes import Node
 
-_HASH_SEED = 20_261_123
+
+def run_stages(last: Stage, members: dict[str, pl.Series]) -> list[pl.DataFrame]:
+    """The partitions that the last stage of a plan gives.
+
+    Args:
+        last: the stage, with all that come before it.
+        members: the values of each ``Membership``, by fingerprint.
+    """
+    return _Run(members).stage(last)
 
 
-def run_partitioned(
-    plan: Node, partitions: int, members: dict[str, pl.Series], *, ordered: bool
+def run_fragment(
+    plan: Node, inputs: list[pl.DataFrame], members: dict[str, pl.Series], *, ordered: bool
 ) -> pl.DataFrame:
-    """The rows of a plan, computed in partitions."""
-    (result,) = _Run(members).stage(plan_stages(plan, partitions, ordered=ordered))
-    return result
+    """The work of one task: a plan over the rows of its inputs, by slot."""
+    frames = {slot: frame.lazy() for slot, frame in enumerate(inputs)}
+    lowered = Lowering(frames, members).root(plan, ordered=ordered)
+    return lowered.collect(engine="streaming")
 
 
 class _Run:
@@ -28,53 +39,35 @@ class _Run:
         self._done: dict[int, list[pl.DataFrame]] = {}
 
     def stage(self, stage: Stage) -> list[pl.DataFrame]:
-        """The partitions that a stage gives."""
         if id(stage) not in self._done:
             inputs = [self._exchanged(exchange, stage.partitions) for exchange in stage.inputs]
             self._done[id(stage)] = [
-                self._task(plan, [parts[i] for parts in inputs], stage.ordered)
-                for i, plan in enumerate(stage.plans)
+                run_fragment(plan, list(parts), self._members, ordered=stage.ordered)
+                for plan, parts in zip(stage.plans, _by_task(inputs, stage), strict=True)
             ]
         return self._done[id(stage)]
 
-    def _task(self, plan: Node, inputs: list[pl.DataFrame], ordered: bool) -> pl.DataFrame:
-        frames = {slot: frame.lazy() for slot, frame in enumerate(inputs)}
-        lowered = Lowering(frames, self._members).root(plan, ordered=ordered)
-        return lowered.collect(engine="streaming")
-
     def _exchanged(self, exchange: Exchange, tasks: int) -> list[pl.DataFrame]:
         """What each task of the next stage is given."""
-        parts = self.stage(exchange.stage)
+        parts = [part for stage in exchange.stages for part in self.stage(stage)]
         if exchange.number is not None:
-            parts = numbered(parts, *exchange.number)
-        match exchange.kind:
-            case "keep":
-                return parts
-            case "gather":
-                return [pl.concat(parts)] * tasks
-            case "hash":
-                cut = [split_by_hash(part, exchange.keys, tasks) for part in parts]
-                return [pl.concat([pieces[task] for pieces in cut]) for task in range(tasks)]
+            before = itertools.accumulate((part.height for part in parts), initial=0)
+            parts = [
+                exchanges.numbered(part, exchange.number, rows)
+                for part, rows in zip(parts, before, strict=False)
+            ]
+        if exchange.kind == "keep":
+            return parts
+        if exchange.kind == "gather":
+            return [pl.concat(parts)] * tasks
+        if exchange.kind == "hash":
+            cut = [exchanges.split_by_hash(part, exchange.keys, tasks) for part in parts]
+        else:
+            samples = [exchanges.sample(part, exchange.order, tasks) for part in parts]
+            bounds = exchanges.choose_bounds(samples, exchange.order, tasks)
+            cut = [exchanges.split_by_range(part, exchange.order, bounds) for part in parts]
+        return [pl.concat(pieces) for pieces in zip(*cut, strict=True)]
 
 
-def split_by_hash(frame: pl.DataFrame, keys: tuple[str, ...], parts: int) -> list[pl.DataFrame]:
-    """The rows in ``parts`` frames; equal keys, and missing ones, go to the same frame.
-
-    The place of a row depends on its keys alone, so that a task that runs again gives the same.
-    """
-    columns = [
-        pl.col(key).fill_nan(None) if frame.schema[key].is_float() else pl.col(key) for key in keys
-    ]
-    target = frame.select(pl.struct(columns).hash(_HASH_SEED) % parts).to_series()
-    return [frame.filter(target == part) for part in range(parts)]
-
-
-def numbered(parts: list[pl.DataFrame], name: str, start: int, step: int) -> list[pl.DataFrame]:
-    """The partitions with their rows numbered on from one to the next."""
-    result = []
-    before = 0
-    for part in parts:
-        number = (pl.col(name).cast(pl.Int64) + before) * step + start
-        result.append(part.with_row_index(name).with_columns(number))
-        before += part.height
-    return result
+def _by_task(inputs: list[list[pl.DataFrame]], stage: Stage) -> list[tuple[pl.DataFrame, ...]]:
+    return list(zip(*inputs, strict=True)) if inputs else [()] * stage.partitions

@@ -12,6 +12,7 @@ from typing import Literal
 
 import polars as pl
 
+from raylab.frame.execution.physical import Place
 from raylab.frame.kernels.compiler import Compiler
 from raylab.frame.plan.functions import field_of
 from raylab.frame.plan.nodes import (
@@ -92,7 +93,7 @@ def _part(node: Scan, frame: pl.LazyFrame) -> pl.LazyFrame:
 
 @lower_node.register
 def _input(node: Input, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
-    return lowering.inputs[node.slot]
+    return lowering.inputs[node.slot].select(list(node.schema))
 
 
 @lower_node.register
@@ -111,6 +112,11 @@ def _row_number(node: RowNumber, lowering: Lowering, ordered: bool) -> pl.LazyFr
     if start != 0:
         number += start
     return frame.with_columns(number)
+
+
+@lower_node.register
+def _place(node: Place, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
+    return lowering.lower(node.number(), ordered=ordered)
 
 
 @lower_node.register

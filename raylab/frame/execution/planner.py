@@ -1,51 +1,106 @@
 """From the optimized plan to stages: where work is spread, and where rows are exchanged.
 
-``distribute`` dispatches on the class of the node. A node without a rule of its own runs on one
-partition, above children that are still spread.
+``distribute`` dispatches on the class of the node; joins and aggregations have their rules in
+files of their own. A node without a rule runs on one partition, above children that are spread.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
+from typing import Any
 
 from raylab.frame import settings
-from raylab.frame.execution.physical import Exchange, Spread, Stage, leaf
-from raylab.frame.plan.expressions import Column, Expr
-from raylab.frame.plan.functions import AGGREGATIONS
+from raylab.frame.execution.estimates import bytes_of_scan, estimated_bytes
+from raylab.frame.execution.physical import (
+    Exchange,
+    Order,
+    Place,
+    Spread,
+    Stage,
+    fused,
+    gathered,
+    hashed,
+    leaf,
+    ranged,
+)
+from raylab.frame.optimizer.rewriting import walk
+from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import (
-    HIDDEN,
-    Aggregate,
-    AggregateCall,
+    Concat,
     Distinct,
     Filter,
-    Join,
     Node,
     Project,
     RowNumber,
     Scan,
-    SemiJoin,
     Slice,
     Sort,
     TopK,
+    hidden_name,
 )
 
 
-def choose_partitions() -> int:
-    """The number of partitions in this process: one, unless the user asks for more.
-
-    The streaming engine uses all cores on one partition.
-    """
-    asked = settings.get("npartitions")
-    return int(asked) if asked else 1
-
-
 def plan_stages(plan: Node, partitions: int, *, ordered: bool) -> Stage:
-    """The stages of a plan; the last one has a single partition with the result."""
-    return gathered(distribute(plan, partitions, ordered)).stage()
+    """The stages of a plan; the partitions of the last one, one after the other, are the result."""
+    with _planning(plan):
+        return distribute(plan, partitions, ordered).stage()
 
 
-@singledispatch
+@dataclass(frozen=True, eq=False)
+class _Planning:
+    """What the rules need to know about the whole plan.
+
+    Attributes:
+        target_bytes: the size of a partition that is aimed at.
+        largest_bytes: of the largest scan; much smaller ones are not cut.
+        known: nodes that are spread already: what is read twice is exchanged once.
+    """
+
+    target_bytes: int
+    largest_bytes: int
+    known: dict[tuple[str, int, bool], Spread] = field(default_factory=dict)
+
+
+_PLANNING: ContextVar[_Planning] = ContextVar("planning")
+
+
+@contextmanager
+def _planning(plan: Node) -> Iterator[None]:
+    scans = (bytes_of_scan(node) for node in walk(plan) if isinstance(node, Scan))
+    target = settings.get("target_partition_bytes")
+    token = _PLANNING.set(_Planning(target, max(scans, default=0)))
+    try:
+        yield
+    finally:
+        _PLANNING.reset(token)
+
+
+class _Distribute:
+    """The function ``distribute``, which keeps what it has spread; rules are registered on it."""
+
+    def __init__(self, default: Callable[[Node, int, bool], Spread]) -> None:
+        self._rules: Any = singledispatch(default)
+        self.__doc__ = default.__doc__
+
+    def register(self, rule: Any) -> Any:
+        """Declares the rule for the class of its first argument; with a class, a decorator."""
+        return self._rules.register(rule)
+
+    def __call__(self, node: Node, partitions: int, ordered: bool) -> Spread:
+        known = _PLANNING.get().known
+        key = (node.fingerprint, partitions, ordered)
+        if key not in known:
+            spread: Spread = self._rules(node, partitions, ordered)
+            known[key] = spread if ordered else replace(spread, ordered=False)
+        return known[key]
+
+
+@_Distribute
 def distribute(node: Node, partitions: int, ordered: bool) -> Spread:
     """Spreads a node over partitions.
 
@@ -54,23 +109,59 @@ def distribute(node: Node, partitions: int, ordered: bool) -> Spread:
         partitions: the number of partitions aimed at.
         ordered: the order of the node's rows can be seen further up.
     """
-    return _whole(node, partitions)
+    return on_one(node, partitions)
 
 
-def _whole(node: Node, partitions: int) -> Spread:
+def on_one(node: Node, partitions: int) -> Spread:
     """The node on one partition; each child is spread below it, then gathered in order."""
-    exchanges: list[Exchange] = []
-    leaves: list[Node] = []
-    for slot, child in enumerate(node.children):
-        below = distribute(child, partitions, True)
-        exchanges.append(Exchange(below.stage(), "gather"))
-        leaves.append(leaf(slot, below.fragment))
-    return Spread(node.with_children(tuple(leaves)), tuple(exchanges), 1)
+    spread = [distribute(child, partitions, True) for child in node.children]
+    if all(below.partitions == 1 for below in spread):
+        return fused(node, spread)
+    exchanges = tuple(Exchange((below.stage(),), "gather") for below in spread)
+    leaves = tuple(leaf(slot, below.fragment) for slot, below in enumerate(spread))
+    return Spread(node.with_children(leaves), exchanges, 1)
+
+
+def is_small(node: Node) -> bool:
+    """Whether the rows of a node are few enough for one task."""
+    return estimated_bytes(node) <= _PLANNING.get().target_bytes // 4
+
+
+def placed(below: Spread, node: Node, stem: str = "place") -> tuple[Spread, str]:
+    """The rows, which are in their order, with a column that tells it; and its name.
+
+    Args:
+        below: the rows.
+        node: the plan whose columns have other names.
+        stem: of the name.
+    """
+    name = hidden_name(node, stem)
+    return below.on(Place(below.fragment, name)), name
+
+
+def in_order(below: Spread, order: Order, node: Node, partitions: int) -> Spread:
+    """The rows sorted, on one partition or in ranges, with the columns of the plan that they are."""
+    whole = gathered(below) if partitions == 1 or is_small(node) else below
+    if whole.partitions > 1:
+        whole = ranged(whole, order, partitions)
+    rows = Sort(whole.fragment, order.by, order.descending, order.nulls_last)
+    return replace(whole.on(selected(rows, node)), ordered=True)
+
+
+def selected(rows: Node, node: Node) -> Node:
+    """The rows with the columns of the plan that they are, without places and keys."""
+    if list(rows.schema) == list(node.schema):
+        return rows
+    return Project(rows, tuple((name, Column(name)) for name in node.schema))
 
 
 @distribute.register
 def _scan(node: Scan, partitions: int, ordered: bool) -> Spread:
-    return Spread(node, (), partitions, node)
+    share = bytes_of_scan(node) / max(_PLANNING.get().largest_bytes, 1)
+    # From an eighth of the largest scan on it pays to use all partitions.
+    parts = min(partitions, max(1, math.ceil(8 * partitions * share)), max(1, node.rows))
+    stored = len(getattr(node.source, "partitions", ()))
+    return Spread(node, (), min(stored, node.rows) or parts, node)
 
 
 @distribute.register(Project)
@@ -83,138 +174,71 @@ def _row_by_row(node: Project | Filter, partitions: int, ordered: bool) -> Sprea
 @distribute.register
 def _row_number(node: RowNumber, partitions: int, ordered: bool) -> Spread:
     below = distribute(node.child, partitions, True)
-    if isinstance(below.fragment, Scan):
-        return below.on(node)
-    exchange = Exchange(below.stage(), "keep", number=(node.name, node.start, node.step))
+    if below.partitions == 1 or isinstance(below.fragment, Scan):
+        return below.on(node.with_children((below.fragment,)))
+    exchange = Exchange((below.stage(),), "keep", number=(node.name, node.start, node.step))
     return Spread(leaf(0, node), (exchange,), below.partitions)
-
-
-@distribute.register
-def _aggregate(node: Aggregate, partitions: int, ordered: bool) -> Spread:
-    in_order = node.ordered or (ordered and not node.sort and bool(node.keys))
-    splits = all(AGGREGATIONS[c.function].split is not None for _, c in node.calls)
-    if in_order or not (splits or node.keys):
-        return _whole(node, partitions)
-    below = distribute(node.child, partitions, False)
-    names = tuple(name for name, _ in node.keys)
-    if splits:
-        partial, merge = _two_steps(node, below.fragment)
-        stage = below.on(partial).stage()
-        if not names:
-            return Spread(merge(leaf(0, partial)), (Exchange(stage, "gather"),), 1)
-        spread = Spread(merge(leaf(0, partial)), (Exchange(stage, "hash", names),), partitions)
-    else:
-        keyed, grouped = _by_key(node, below.fragment)
-        keys = tuple(name for name, _ in keyed.columns if name not in below.fragment.schema)
-        exchange = Exchange(below.on(keyed).stage(), "hash", keys)
-        spread = Spread(grouped, (exchange,), partitions)
-    if not ordered:
-        return replace(spread, ordered=False)
-    whole = gathered(replace(spread, ordered=False))
-    return replace(whole, fragment=Sort(whole.fragment, names, (False,) * len(names)), ordered=True)
-
-
-def _by_key(node: Aggregate, child: Node) -> tuple[Project, Aggregate]:
-    """The rows with their keys as columns, and the same aggregation above the exchange."""
-    keys = {f"{HIDDEN}key{i}": expr for i, (_, expr) in enumerate(node.keys)}
-    plain = tuple((name, Column(name)) for name in child.schema)
-    keyed = Project(child, (*plain, *keys.items()))
-    renamed = tuple((name, Column(key)) for (name, _), key in zip(node.keys, keys, strict=True))
-    return keyed, replace(node, child=leaf(0, keyed), keys=renamed)
-
-
-@dataclass(frozen=True)
-class _Merge:
-    """What combines the partial results of all partitions."""
-
-    keys: tuple[tuple[str, Expr], ...]
-    calls: tuple[tuple[str, AggregateCall], ...]
-    results: tuple[tuple[str, Expr], ...]
-    dropna: bool
-
-    def __call__(self, child: Node) -> Node:
-        merged = Aggregate(child, self.keys, self.calls, sort=False, dropna=self.dropna)
-        return Project(merged, self.results)
-
-
-def _two_steps(node: Aggregate, child: Node) -> tuple[Aggregate, _Merge]:
-    """The aggregation of one partition, and what merges them."""
-    parts: list[tuple[str, AggregateCall]] = []
-    merges: list[tuple[str, AggregateCall]] = []
-    results: list[tuple[str, Expr]] = [(name, Column(name)) for name, _ in node.keys]
-    for name, c in node.calls:
-        split = AGGREGATIONS[c.function].split
-        assert split is not None  # noqa: S101  the caller saw to it
-        columns = [f"{HIDDEN}{name}.{i}" for i in range(len(split.parts))]
-        for column, part, merge in zip(columns, split.parts, split.merges, strict=True):
-            parts.append((column, AggregateCall(part, c.arg, c.params)))
-            merges.append((column, AggregateCall(merge, Column(column), c.params)))
-        results.append((name, split.finish(*(Column(column) for column in columns))))
-    partial = Aggregate(child, node.keys, tuple(parts), sort=False, dropna=node.dropna)
-    keys = tuple((name, Column(name)) for name, _ in node.keys)
-    return partial, _Merge(keys, tuple(merges), tuple(results), node.dropna)
-
-
-@distribute.register
-def _join(node: Join, partitions: int, ordered: bool) -> Spread:
-    if node.how == "outer":
-        return _whole(node, partitions)
-    order_right = ordered and not node.right_is_unique
-    return _broadcast_right(
-        node,
-        distribute(node.left, partitions, ordered),
-        distribute(node.right, partitions, order_right),
-    )
-
-
-@distribute.register
-def _semi_join(node: SemiJoin, partitions: int, ordered: bool) -> Spread:
-    left = distribute(node.left, partitions, ordered)
-    return _broadcast_right(node, left, distribute(node.right, partitions, False))
-
-
-def _broadcast_right(node: Join | SemiJoin, left: Spread, right: Spread) -> Spread:
-    """The left partitions stay where they are; each gets the whole right side."""
-    slot = len(left.inputs)
-    fragment = replace(node, left=left.fragment, right=leaf(slot, right.fragment))
-    inputs = (*left.inputs, Exchange(right.stage(), "gather"))
-    return replace(left, fragment=fragment, inputs=inputs)
 
 
 @distribute.register
 def _sort(node: Sort, partitions: int, ordered: bool) -> Spread:
     if not ordered:
         return distribute(node.child, partitions, False)
-    return _whole(node, partitions)
+    below = distribute(node.child, partitions, not node.breaks_ties)
+    return in_order(below, Order(node.by, node.descending, node.nulls_last), node, partitions)
 
 
-@distribute.register(TopK)
-@distribute.register(Distinct)
-def _twice(node: TopK | Distinct, partitions: int, ordered: bool) -> Spread:
-    """What remains of each partition, then the same of all that remain."""
-    if isinstance(node, Distinct) and node.keep == "none":
-        return _whole(node, partitions)
+@distribute.register
+def _top_k(node: TopK, partitions: int, ordered: bool) -> Spread:
+    """The first rows of each partition, then the first of these."""
     below = distribute(node.child, partitions, True)
-    local = replace(node, child=below.fragment)
-    exchange = Exchange(below.on(local).stage(), "gather")
-    return Spread(replace(node, child=leaf(0, local)), (exchange,), 1)
+    local = below.on(node.with_children((below.fragment,)))
+    if below.partitions == 1:
+        return local
+    return _again(node, gathered(local))
+
+
+@distribute.register
+def _distinct(node: Distinct, partitions: int, ordered: bool) -> Spread:
+    """What remains of each partition; then rows with equal keys meet."""
+    whole = frozenset(node.child.schema) <= frozenset(node.subset)
+    below = distribute(node.child, partitions, ordered or not whole or node.keep == "none")
+    local = below.on(node.with_children((below.fragment,)))
+    if below.partitions == 1:
+        return local
+    if node.keep == "none":
+        local = below
+    if is_small(node):
+        return _again(node, gathered(local))
+    if not ordered:
+        return _again(node, hashed(local, node.subset, partitions))
+    local, place = placed(local, node)
+    spread = _again(node, hashed(local, node.subset, partitions))
+    return in_order(spread, Order.rising((place,)), node, partitions)
+
+
+def _again(node: TopK | Distinct, below: Spread) -> Spread:
+    return below.on(node.with_children((below.fragment,)))
 
 
 @distribute.register
 def _slice(node: Slice, partitions: int, ordered: bool) -> Spread:
     below = distribute(node.child, partitions, True)
+    if below.partitions == 1:
+        return below.on(node.with_children((below.fragment,)))
     local = below.fragment
     if node.offset < 0:
         local = Slice(local, node.offset, None)
     elif node.length is not None:
         local = Slice(local, 0, node.offset + node.length)
-    exchange = Exchange(below.on(local).stage(), "gather")
-    return Spread(replace(node, child=leaf(0, local)), (exchange,), 1)
+    whole = gathered(below.on(local))
+    return whole.on(replace(node, child=whole.fragment))
 
 
-def gathered(spread: Spread) -> Spread:
-    """All rows in one partition."""
-    if spread.partitions == 1:
-        return spread
-    exchange = Exchange(spread.stage(), "gather")
-    return Spread(leaf(0, spread.fragment), (exchange,), 1, ordered=spread.ordered)
+@distribute.register
+def _concat(node: Concat, partitions: int, ordered: bool) -> Spread:
+    """The partitions of all parts, one part after the other."""
+    parts = [distribute(part, partitions, ordered) for part in node.parts]
+    stages = tuple(part.on(selected(part.fragment, node)).stage() for part in parts)
+    exchange = Exchange(stages, "keep")
+    return Spread(leaf(0, node), (exchange,), exchange.partitions)

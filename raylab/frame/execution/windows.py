@@ -7,13 +7,13 @@ from dataclasses import replace
 import polars as pl
 
 from raylab.frame.execution.lowering import Lowering, lower_node
-from raylab.frame.execution.physical import Exchange, Spread, leaf
-from raylab.frame.execution.planner import distribute, gathered
+from raylab.frame.execution.physical import Order, Spread, hashed
+from raylab.frame.execution.planner import distribute, in_order, on_one, placed, selected
 from raylab.frame.kernels.registry import Context, Operand
 from raylab.frame.kernels.windows import ROW
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.functions import WINDOWS, field_of
-from raylab.frame.plan.nodes import HIDDEN, Node, Project, RowNumber, Sort, hidden_name
+from raylab.frame.plan.nodes import HIDDEN, Project, hidden_name
 from raylab.frame.plan.windows import Window
 
 
@@ -50,18 +50,16 @@ def _window(node: Window, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
 def _spread_window(node: Window, partitions: int, ordered: bool) -> Spread:
     """Rows of one group meet in one task; afterwards they go back to their places."""
     local = all(WINDOWS[call.function].local for _, call in node.calls)
-    if not (node.keys and local) or partitions == 1:
-        return distribute.dispatch(Node)(node, partitions, ordered)
-    position = hidden_name(node, "place")
-    below = distribute(RowNumber(node.child, position), partitions, True)
+    below = distribute(node.child, partitions, True)
+    if not (node.keys and local) or below.partitions == 1:
+        return on_one(node, partitions)
+    below, place = placed(below, node)
     keys = [hidden_name(node, f"key{i}.") for i in range(len(node.keys))]
     plain = tuple((name, Column(name)) for name in below.fragment.schema)
     keyed = Project(below.fragment, (*plain, *zip(keys, node.keys, strict=True)))
-    exchange = Exchange(below.on(keyed).stage(), "hash", tuple(keys))
+    rows = hashed(below.on(keyed), tuple(keys), partitions)
     columns = tuple(Column(key) for key in keys)
-    window = replace(node, child=leaf(0, keyed), keys=columns)
-    spread = Spread(window, (exchange,), partitions, ordered=False)
+    spread = rows.on(replace(node, child=rows.fragment, keys=columns))
     if not ordered:
-        return spread
-    whole = gathered(spread)
-    return replace(whole, fragment=Sort(whole.fragment, (position,), (False,)), ordered=True)
+        return spread.on(selected(spread.fragment, node))
+    return in_order(spread, Order.rising((place,)), node, partitions)

@@ -1,0 +1,91 @@
+"""Joins over partitions: the smaller side goes to every task, or equal keys of both sides meet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from raylab.frame.execution.estimates import estimated_bytes
+from raylab.frame.execution.physical import Exchange, Order, Spread, fused, leaf
+from raylab.frame.execution.planner import distribute, in_order, is_small, placed, selected
+from raylab.frame.plan.expressions import Column
+from raylab.frame.plan.functions import field_of
+from raylab.frame.plan.nodes import Join, Node, Project, SemiJoin, hidden_name
+
+
+@distribute.register
+def _join(node: Join, partitions: int, ordered: bool) -> Spread:
+    order_right = ordered and (node.how == "outer" or not node.right_is_unique)
+    left = distribute(node.left, partitions, ordered)
+    right = distribute(node.right, partitions, order_right)
+    if left.partitions == right.partitions == 1:
+        return replace(fused(node, [left, right]), ordered=ordered)
+    if node.how == "cross" or (node.how != "outer" and _pays_to_send(node.right, node.left, left)):
+        return _to_every_task(node, left, right)
+    if not ordered:
+        return _meet(node, left, right, node.left_on, node.right_on, partitions)
+    left, by_left = placed(left, node, "left place")
+    by: tuple[str, ...] = (by_left,)
+    if order_right:
+        right, by_right = placed(right, node, "right place")
+        by = (by_left, by_right)
+    joined = _meet(node, left, right, node.left_on, node.right_on, partitions)
+    return in_order(joined, Order.rising(by), node, partitions)
+
+
+@distribute.register
+def _semi_join(node: SemiJoin, partitions: int, ordered: bool) -> Spread:
+    left = distribute(node.left, partitions, ordered)
+    right = distribute(node.right, partitions, False)
+    if left.partitions == right.partitions == 1:
+        return replace(fused(node, [left, right]), ordered=ordered)
+    if _pays_to_send(node.right, node.left, left) or not _same_dtypes(node):
+        return _to_every_task(node, left, right)
+    by: tuple[str, ...] = ()
+    if ordered:
+        left, place = placed(left, node)
+        by = (place,)
+    keys = tuple(hidden_name(node, f"key{i}.") for i in range(len(node.left_on)))
+    plain = tuple((name, Column(name)) for name in left.fragment.schema)
+    left = left.on(Project(left.fragment, (*plain, *zip(keys, node.left_on, strict=True))))
+    right = right.on(Project(right.fragment, tuple((n, Column(n)) for n in node.right_on)))
+    by_key = replace(node, left_on=tuple(Column(key) for key in keys))
+    found = _meet(by_key, left, right, keys, node.right_on, partitions)
+    if not ordered:
+        return found.on(selected(found.fragment, node))
+    return in_order(found, Order.rising(by), node, partitions)
+
+
+def _same_dtypes(node: SemiJoin) -> bool:
+    """Whether equal keys have equal hashes on both sides."""
+    left = (field_of(expr, node.left.schema).dtype for expr in node.left_on)
+    return all(a == node.right.schema[b].dtype for a, b in zip(left, node.right_on, strict=True))
+
+
+def _pays_to_send(right: Node, left: Node, spread: Spread) -> bool:
+    """Whether all right rows to every task is less than both sides once."""
+    size = estimated_bytes(right)
+    return is_small(right) and size * spread.partitions <= 2 * (size + estimated_bytes(left))
+
+
+def _to_every_task(node: Join | SemiJoin, left: Spread, right: Spread) -> Spread:
+    """The left partitions stay where they are; each gets the whole right side."""
+    slot = len(left.inputs)
+    joined = replace(node, left=left.fragment, right=leaf(slot, right.fragment))
+    return replace(left.on(joined), inputs=(*left.inputs, Exchange((right.stage(),), "gather")))
+
+
+def _meet(
+    node: Join | SemiJoin,
+    left: Spread,
+    right: Spread,
+    left_on: tuple[str, ...],
+    right_on: tuple[str, ...],
+    partitions: int,
+) -> Spread:
+    """The join where rows of both sides with equal keys come together; in no order."""
+    inputs = (
+        Exchange((left.stage(),), "hash", left_on),
+        Exchange((right.stage(),), "hash", right_on),
+    )
+    joined = replace(node, left=leaf(0, left.fragment), right=leaf(1, right.fragment))
+    return Spread(joined, inputs, partitions, ordered=False)

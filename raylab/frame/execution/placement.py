@@ -1,0 +1,70 @@
+"""Where a plan runs, and in how many partitions: by its size, the memory and the cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from raylab.frame import settings
+from raylab.frame.execution.estimates import scanned_bytes
+from raylab.frame.optimizer.rewriting import walk
+from raylab.frame.plan.nodes import Node, Scan
+from raylab.frame.sources.memory import FrameSource, PandasSource
+from raylab.runtime import machine
+
+_WORTH_A_CLUSTER = 4
+"""So many partitions of the aimed size make it worth to use the other nodes of a cluster."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The runner of a plan and its partitions."""
+
+    runner: Literal["local", "ray"]
+    partitions: int
+
+
+def choose(plan: Node) -> Placement:
+    """The placement of an optimized plan. Never connects to a cluster without need.
+
+    In this process the default is one partition: the streaming engine uses all cores on it.
+    """
+    asked: int | None = settings.get("npartitions")
+    execution = settings.get("execution")
+    size = scanned_bytes(plan)
+    if execution == "auto":
+        execution = "ray" if _needs_cluster(size) else "local"
+    if execution == "local" or _is_small(plan):
+        return Placement("local", asked or 1)
+    target: int = settings.get("target_partition_bytes")
+    return Placement("ray", asked or max(1, -(-size // target)))
+
+
+def _is_small(plan: Node) -> bool:
+    """Whether all data is in this process's memory and of a size that pandas is best for."""
+    limit = settings.get("lazy_threshold_rows")
+    scans = [node for node in walk(plan) if isinstance(node, Scan)]
+    return all(in_memory(scan) and scan.rows < limit for scan in scans)
+
+
+def in_memory(scan: Scan) -> bool:
+    """Whether the rows are objects of this process, which no other can read."""
+    return isinstance(scan.source, PandasSource | FrameSource)
+
+
+def _needs_cluster(size: int) -> bool:
+    """Whether the data is too large for this machine, or large enough for a cluster that is there."""
+    if size > machine.memory_bytes() // 2:
+        return True  # the object store spills to disk, the streaming engine does not
+    if size < _WORTH_A_CLUSTER * settings.get("target_partition_bytes"):
+        return False
+    if "ray" not in sys.modules and "RAY_ADDRESS" not in os.environ:
+        return False
+    from raylab import runtime
+
+    if not runtime.is_connected() and "RAY_ADDRESS" not in os.environ:
+        return False
+    cluster = runtime.connect()
+    return cluster.cpus > cluster.largest_node_cpus
