@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from raylab.runtime.actors import Ref, Role, actor, find, leave, wait
     from raylab.runtime.cluster import Cluster, connect, disconnect, is_connected
+    from raylab.runtime.tasks import Flow, get, object_store_bytes, put
 
 __all__ = [
     "Cluster",
+    "Flow",
     "Ref",
     "Role",
     "actor",
     "connect",
     "disconnect",
     "find",
+    "get",
     "is_connected",
     "leave",
+    "object_store_bytes",
+    "put",
     "wait",
 ]
 
@@ -33,6 +38,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 _HOMES = {
     **dict.fromkeys(("Cluster", "connect", "disconnect", "is_connected"), "cluster"),
     **dict.fromkeys(("Ref", "Role", "actor", "find", "leave", "wait"), "actors"),
+    **dict.fromkeys(("Flow", "get", "object_store_bytes", "put"), "tasks"),
 }
 
 

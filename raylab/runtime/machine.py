@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import time
@@ -76,6 +77,14 @@ def memory_bytes() -> int:
         if text.isdecimal():
             total = min(total, int(text))
     return total
+
+
+def shared_memory_bytes() -> int:
+    """Free shared memory, where object stores live; a quarter of the memory where none is seen."""
+    try:
+        return shutil.disk_usage("/dev/shm").free  # noqa: S108  the device, not a temporary file
+    except OSError:
+        return memory_bytes() // 4
 
 
 def cpu_model() -> str:

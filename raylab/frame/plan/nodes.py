@@ -79,6 +79,11 @@ class Node:
         """Columns whose combination identifies a row, where that is known."""
         return None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields: what is derived from them is derived again where the node arrives."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]  # subclasses are dataclasses
+        return {f.name: getattr(self, f.name) for f in fields}
+
     @cached_property
     def children(self) -> tuple[Node, ...]:
         """The nodes whose rows this one reads."""
