@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+from pandas.api.indexers import BaseIndexer
 
 from raylab.frame.kernels.registry import Context, Operand
 from raylab.frame.kernels.windows import group_of_row, window
 from raylab.frame.plan.functions import Params
 from raylab.frame.plan.schema import FLOAT64, Field, NotNative
-
-STATISTICS = ("sum", "mean", "std", "var", "min", "max", "median", "count")
 
 
 def _moving(field: Field, _grouped: bool, params: Params) -> Field:
@@ -49,31 +48,73 @@ def _moving_window(
     else:
         values = pl.when(operand.clean.is_not_null()).then(1.0)
     options = {} if ddof is None else {"ddof": ddof}
-    compute: Callable[[Any], Any] = partial(_statistic, statistic, options, shape)
+    compute = partial(_statistic, statistic, options, shape)
     if not keys:
-        return values.map_batches(lambda s: pl.Series(compute(_column(s))), return_dtype=pl.Float64)
+        return values.map_batches(
+            lambda column: pl.Series(compute(column.to_numpy(), None)), return_dtype=pl.Float64
+        )
     pairs = pl.struct(values.alias("value"), group_of_row(keys).alias("group"))
     return pairs.map_batches(partial(_in_groups, compute), return_dtype=pl.Float64)
 
 
-def _column(series: pl.Series) -> Any:
-    return pd.Series(series.to_numpy())
+class _WithinGroups(BaseIndexer):
+    """The windows of rows that stand group by group: none reaches into another group.
+
+    Args:
+        groups: the group of each row; equal ones are neighbours.
+        size: rows in a window; None for all of the group so far.
+    """
+
+    def __init__(self, groups: Any, size: int | None) -> None:
+        super().__init__()
+        first = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
+        lengths = np.diff(np.r_[first, len(groups)])
+        self._start = np.repeat(first, lengths)
+        self._length = np.repeat(lengths, lengths)
+        self._size = size
+
+    def get_window_bounds(
+        self,
+        num_values: int = 0,  # noqa: ARG002  pandas' signature
+        min_periods: int | None = None,  # noqa: ARG002  pandas' signature
+        center: bool | None = None,
+        closed: str | None = None,
+        step: int | None = None,  # noqa: ARG002  pandas' signature
+    ) -> tuple[Any, Any]:
+        """The first row of each window and the one after its last, as pandas' fixed windows."""
+        end = np.arange(len(self._start)) - self._start + 1
+        start = np.zeros_like(end)
+        if self._size is not None:
+            end = end + ((self._size - 1) // 2 if center else 0)
+            start = end - self._size
+            start = start - 1 if closed in ("left", "both") else start
+            end = end - 1 if closed in ("left", "neither") else end
+        bounds = [self._start + np.clip(bound, 0, self._length) for bound in (start, end)]
+        return bounds[0].astype(np.int64), bounds[1].astype(np.int64)
 
 
-def _statistic(statistic: str, options: dict[str, Any], shape: dict[str, Any], values: Any) -> Any:
-    """The statistic over a series or a groupby, as an array."""
+def _statistic(
+    statistic: str, options: dict[str, Any], shape: dict[str, Any], values: Any, groups: Any
+) -> Any:
+    """The statistic as an array; with groups, of rows that stand group by group."""
     arguments = {name: value for name, value in shape.items() if value is not None}
-    windows = (
-        values.rolling(**arguments) if "window" in arguments else values.expanding(**arguments)
-    )
+    series: Any = pd.Series(values)
+    if groups is not None:
+        size = arguments.pop("window", None)
+        windows = series.rolling(_WithinGroups(groups, size), **arguments)
+    elif "window" in arguments:
+        windows = series.rolling(**arguments)
+    else:
+        windows = series.expanding(**arguments)
     return getattr(windows, statistic)(**options).to_numpy()
 
 
-def _in_groups(compute: Callable[[Any], Any], pairs: pl.Series) -> pl.Series:
-    """The rows come group by group from pandas; they go back to their places."""
+def _in_groups(compute: Callable[[Any, Any], Any], pairs: pl.Series) -> pl.Series:
+    """The rows are put group by group, and their results back to their places."""
     groups = pairs.struct.field("group").to_numpy()
     places = np.argsort(groups, kind="stable")
     result = np.empty(len(groups))
     if len(groups):
-        result[places] = compute(_column(pairs.struct.field("value")).groupby(groups))
+        values = pairs.struct.field("value").to_numpy()
+        result[places] = compute(values[places], groups[places])
     return pl.Series(result)

@@ -74,7 +74,8 @@ def _ngroup(
     number = reduce(_refined, [_place(name) for name in keys]) if sort else group_of_row(keys)
     if skip:
         number = pl.when(pl.all_horizontal(pl.col(n).is_not_null() for n in keys)).then(number)
-    number = number.rank("dense").cast(pl.Int64)
+    if not sort or (skip and len(keys) > 1):
+        number = number.rank("dense").cast(pl.Int64)
     return number - 1 if ascending else number.max() - number
 
 
