@@ -11,7 +11,7 @@ from raylab.errors import ExecutionError
 from raylab.frame.execution.cache import CACHE
 from raylab.frame.execution.local import run_stages
 from raylab.frame.execution.lowering import Lowering
-from raylab.frame.execution.placement import choose
+from raylab.frame.execution.placement import choose, partitions_on_ray
 from raylab.frame.execution.planner import plan_stages
 from raylab.frame.optimizer import optimize
 from raylab.frame.optimizer.rewriting import walk
@@ -29,6 +29,7 @@ from raylab.frame.plan.nodes import (
 )
 from raylab.frame.plan.windows import Window
 from raylab.frame.sources.memory import FrameSource
+from raylab.frame.sources.stored import StoredSource
 
 
 def execute(node: Node) -> pl.DataFrame:
@@ -42,11 +43,26 @@ def execute(node: Node) -> pl.DataFrame:
     return CACHE.compute_once(plan, lambda: run(plan, ordered=True))
 
 
-def run(node: Node, *, ordered: bool) -> pl.DataFrame:
-    """The rows of a plan, computed now; nothing is kept."""
+def persist(node: Node) -> Scan:
+    """A scan of a plan's rows, computed now and kept in the object store; raises as execute."""
+    from raylab.frame.execution.remote import persist_on_ray
+
+    plan, members = _prepared(compute_windows(node))
+    stage = plan_stages(plan, partitions_on_ray(plan), ordered=True)
+    partitions = persist_on_ray(stage, members)
+    return Scan(StoredSource(tuple(partitions), node.schema), tuple(node.schema))
+
+
+def _prepared(node: Node) -> tuple[Node, dict[str, pl.Series]]:
+    """The optimized plan over sources that are what they were, and the values it looks up."""
     plan = optimize(node, kept)
     check_sources(plan)
-    members = {m.fingerprint: _members(m) for m in _memberships(plan)}
+    return plan, {m.fingerprint: _members(m) for m in _memberships(plan)}
+
+
+def run(node: Node, *, ordered: bool) -> pl.DataFrame:
+    """The rows of a plan, computed now; nothing is kept."""
+    plan, members = _prepared(node)
     placement = choose(plan)
     try:
         if placement.runner == "ray":

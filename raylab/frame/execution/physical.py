@@ -200,6 +200,8 @@ def cut(scan: Scan, partitions: int) -> list[Scan]:
     """
     bounds = [scan.rows * i // partitions for i in range(partitions + 1)]
     pieces = [start - scan.start for start in getattr(scan.source, "piece_starts", ())]
+    if len(pieces) == partitions and scan.rows == scan.source.rows:
+        bounds = [*pieces, scan.rows]
     slack = scan.rows // partitions // 8
     bounds = [0, *(_nearest(pieces, bound, slack) for bound in bounds[1:-1]), scan.rows]
     return [

@@ -12,6 +12,7 @@ from raylab.frame.execution.estimates import scanned_bytes
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.nodes import Node, Scan
 from raylab.frame.sources.memory import FrameSource, PandasSource
+from raylab.frame.sources.stored import StoredSource
 from raylab.runtime import machine
 
 _WORTH_A_CLUSTER = 4
@@ -35,11 +36,23 @@ def choose(plan: Node) -> Placement:
     execution = settings.get("execution")
     size = scanned_bytes(plan)
     if execution == "auto":
-        execution = "ray" if _needs_cluster(size) else "local"
+        execution = "ray" if _is_stored(plan) or _needs_cluster(size) else "local"
     if execution == "local" or _is_small(plan):
         return Placement("local", asked or 1)
+    return Placement("ray", partitions_on_ray(plan))
+
+
+def partitions_on_ray(plan: Node) -> int:
+    """So many partitions that each has the size that is aimed at, unless the user says how many."""
+    asked: int | None = settings.get("npartitions")
     target: int = settings.get("target_partition_bytes")
-    return Placement("ray", asked or max(1, -(-size // target)))
+    return asked or max(1, -(-scanned_bytes(plan) // target))
+
+
+def _is_stored(plan: Node) -> bool:
+    """Whether the plan reads what lies in the object store."""
+    scans = (node for node in walk(plan) if isinstance(node, Scan))
+    return any(isinstance(scan.source, StoredSource) for scan in scans)
 
 
 def _is_small(plan: Node) -> bool:

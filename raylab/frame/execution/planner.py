@@ -43,6 +43,7 @@ from raylab.frame.plan.nodes import (
     TopK,
     hidden_name,
 )
+from raylab.frame.sources.stored import StoredSource
 
 
 def plan_stages(plan: Node, partitions: int, *, ordered: bool) -> Stage:
@@ -160,8 +161,9 @@ def _scan(node: Scan, partitions: int, ordered: bool) -> Spread:
     share = bytes_of_scan(node) / max(_PLANNING.get().largest_bytes, 1)
     # From an eighth of the largest scan on it pays to use all partitions.
     parts = min(partitions, max(1, math.ceil(8 * partitions * share)), max(1, node.rows))
-    stored = len(getattr(node.source, "partitions", ()))
-    return Spread(node, (), min(stored, node.rows) or parts, node)
+    if isinstance(node.source, StoredSource):
+        parts = len(node.source.partitions)
+    return Spread(node, (), parts, node)
 
 
 @distribute.register(Project)

@@ -168,6 +168,40 @@ class DataFrame(LazyObject, pd.DataFrame):
         """
         return self.to_polars().to_arrow()
 
+    def persist(self) -> DataFrame:
+        """The frame computed now, its partitions kept in the object store of the cluster.
+
+        Later plans start from them and run where they lie. They go when the frame goes. Starts a
+        local cluster where there is none; with ``pd.options.raylab.execution = "local"`` the rows
+        stay in this process.
+
+        Raises:
+            TypeError: a column has a dtype that only pandas can hold.
+
+        >>> import raylab.frame as pd
+        >>> with pd.option_context("raylab.execution", "local"):
+        ...     pd.DataFrame({"x": [1, 2]}).persist().x.sum()
+        np.int64(3)
+        """
+        from raylab.frame.facade.persistence import persisted
+
+        lazy = self.__dict__.get("_lazy") or self._state_in_memory()
+        if lazy is None:
+            raise TypeError("persist needs native dtypes and distinct labels of type str")
+        return lazy_frame(persisted(lazy), like=self)
+
+    @property
+    def partitions(self) -> list[Any]:
+        """What ``persist`` keeps in the object store: reference, rows and bytes of each partition.
+
+        >>> import raylab.frame as pd
+        >>> pd.DataFrame({"x": [1]}).partitions
+        []
+        """
+        from raylab.frame.facade.persistence import stored_partitions
+
+        return stored_partitions(self.__dict__.get("_lazy"))
+
     def explain(self, stage: str = "optimized") -> str:
         """The plan as text: "logical", "optimized" or "physical".
 
