@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import raylab.frame as pd
@@ -105,6 +105,9 @@ def test_other_string_methods_fall_back(name: str, words: pandas.DataFrame) -> N
 @settings(deadline=None, max_examples=40)
 @given(frames(), st.sampled_from(sorted(OPERATIONS)))
 def test_string_methods_agree_on_random_frames(table: pandas.DataFrame, name: str) -> None:
+    # Where all strings are missing, pandas' lists are floats, without string methods.
+    assume("split" not in name or table.s.notna().any())
+
     check(OPERATIONS[name], table, native=False)
 
 

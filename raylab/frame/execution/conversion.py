@@ -28,6 +28,9 @@ def to_array(series: pl.Series, dtype: Dtype) -> Any:
             values[series.is_null().to_numpy()] = np.nan
             return values
         return _objects(series)
+    if isinstance(dtype, pd.CategoricalDtype) and isinstance(series.dtype, pl.Enum):
+        codes = series.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+        return pd.Categorical.from_codes(codes, dtype=dtype)
     arrow = series.to_arrow()
     from_arrow: Any = dtype.__from_arrow__  # type: ignore[attr-defined]  # scans admit no others
     return from_arrow(pa.chunked_array([arrow]))
@@ -62,10 +65,17 @@ def _zoned(series: pl.Series, dtype: pd.DatetimeTZDtype) -> Any:
 
 def _objects(series: pl.Series) -> Any:
     """Columns without kernels: decimals, dates, binary, lists, as Arrow gives them to pandas."""
-    if isinstance(series.dtype, pl.Struct) and PIECES in [f.name for f in series.dtype.fields]:
-        lists = series.struct.field(PIECES)
-        values = np.empty(len(lists), dtype=object)
-        for i, pieces in enumerate(lists.to_list()):
-            values[i] = np.nan if pieces is None else pieces
-        return values
+    split = isinstance(series.dtype, pl.Struct) and series.dtype.fields[0].name == PIECES
+    if split or series.dtype == pl.String:
+        return _split_strings(series.struct.field(PIECES) if split else series)
     return series.to_arrow().to_pandas().astype(OBJECT).to_numpy()
+
+
+def _split_strings(series: pl.Series) -> Any:
+    """Python lists of strings, or one string of each; where none was split pandas infers floats."""
+    if len(series) and series.null_count() == len(series):
+        return np.full(len(series), np.nan)
+    values = np.empty(len(series), dtype=object)
+    for i, value in enumerate(series.to_list()):
+        values[i] = np.nan if value is None else value
+    return values

@@ -53,4 +53,15 @@ def _is_lazy(face: type, name: str) -> bool:
     return name.startswith("__") or name in _OWN or name in vars(face)
 
 
-_OWN = frozenset(("_state", "_lazy_state", "_set_up", "_delegate_property_get", "components"))
+_OWN = frozenset(
+    (
+        "_state",
+        "_lazy_state",
+        "_set_up",
+        "_delegate_property_get",
+        "components",
+        "codes",
+        "categories",
+        "ordered",
+    )
+)

@@ -13,12 +13,13 @@ from pandas.api.types import is_list_like, is_scalar
 from raylab.frame import support
 from raylab.frame.execution import engine
 from raylab.frame.facade.base import native, state_of, wrap
+from raylab.frame.facade.categories import as_category, as_text
 from raylab.frame.facade.operators import constant
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import Filter, Slice
-from raylab.frame.plan.schema import NotNative
+from raylab.frame.plan.schema import STR, NotNative, is_category
 
 _series_where = support.NATIVE["Series", "where"]
 _series_clip = support.NATIVE["Series", "clip"]
@@ -154,6 +155,8 @@ def clip(state: Any, lower: Any = None, upper: Any = None) -> Any:
 @native(pd.Series, name="isin")
 def isin_series(series: SeriesState, values: Any) -> SeriesState:
     series = settle(series)
+    if is_category(series.field.dtype):
+        series = as_text(series)
     if isinstance(values, list | tuple | set):
         listed: list[Any] = list(values)
         missing = [v for v in listed if is_scalar(v) and pd.isna(v)]
@@ -217,6 +220,10 @@ def cast(series: SeriesState, dtype: Any) -> SeriesState:
     """Astype to a native dtype: by the engine, or by pandas where it can fail."""
     target = pd.api.types.pandas_dtype(dtype)
     series = settle(series)
+    if isinstance(target, pd.CategoricalDtype):
+        return as_category(series, target)
+    if is_category(series.field.dtype) and target == STR:
+        return as_text(series)
     try:
         result: SeriesState = _casts(series, target)
     except NotNative:

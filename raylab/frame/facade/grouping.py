@@ -23,7 +23,7 @@ from raylab.frame.facade.state import (
 from raylab.frame.plan.expressions import Column, Expr
 from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, typed
-from raylab.frame.plan.schema import NotNative
+from raylab.frame.plan.schema import NotNative, is_category
 
 _NUMBERS = ("int", "float", "bool")
 _WIDE = (np.dtype("int64"), np.dtype("uint64"))
@@ -125,7 +125,8 @@ def groupby(
             labels.add(key)
         else:
             raise NotNative(f"a key of type {type(key).__name__}")
-        if column.field.kind == "opaque":
+        by_category = is_category(column.field.dtype) and observed and sort
+        if column.field.kind == "opaque" and not by_category:
             raise NotNative(f"a key of dtype {column.field.dtype}")
         names.append(column.name)
         exprs.append(column.expr)

@@ -11,7 +11,7 @@ from pandas import MultiIndex, RangeIndex
 from raylab.frame.facade.state import FrameState, IndexSpec, Levels, RangeSpec, SeriesState
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import HIDDEN, Scan
-from raylab.frame.plan.schema import NotNative, kind_of
+from raylab.frame.plan.schema import NotNative, is_category, kind_of
 from raylab.frame.sources.memory import PandasSource
 
 VALUES = f"{HIDDEN}values"
@@ -82,7 +82,7 @@ def _scan(manager: Any) -> Scan:
     blocks = tuple(block.values for block in manager.blocks)
     source = PandasSource(frame, tuple(snapshot.axes), blocks, _levels(snapshot.axes[-1]))
     for name, field in source.fields.items():
-        if kind_of(field.dtype) == "opaque":
+        if kind_of(field.dtype) == "opaque" and not is_category(field.dtype):
             raise NotNative(f"column {name!r} of dtype {field.dtype} in memory")
     return Scan(source, tuple(source.fields))
 

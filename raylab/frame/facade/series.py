@@ -9,12 +9,14 @@ import pandas as pd
 from raylab.frame.execution import engine
 from raylab.frame.facade.accessors import own_accessor
 from raylab.frame.facade.base import WRAPPERS, LazyObject, become
+from raylab.frame.facade.categories import categories_of
 from raylab.frame.facade.dataframe import DataFrame, compute_frame
 from raylab.frame.facade.datetimes import properties
 from raylab.frame.facade.memory import series_in_memory
 from raylab.frame.facade.state import RangeSpec, SeriesState, dtype_of
 from raylab.frame.facade.string_methods import is_split
 from raylab.frame.facade.strings import LazyStringMethods
+from raylab.frame.plan.schema import is_category
 
 _COLUMN = "values"
 
@@ -126,6 +128,14 @@ class Series(LazyObject, pd.Series):
         if state is not None and state.field.kind in ("datetime", "timedelta"):
             return properties(self, state)
         return own_accessor(self, "dt")
+
+    @property
+    def cat(self) -> Any:
+        """Categories; lazy where the values are categories of strings."""
+        state = self._state()
+        if state is not None and state.field.settled and is_category(state.field.dtype):
+            return categories_of(self, state)
+        return own_accessor(self, "cat")
 
     def __sizeof__(self) -> int:
         lazy: SeriesState | None = self.__dict__.get("_lazy")

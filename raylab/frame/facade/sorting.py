@@ -13,7 +13,7 @@ from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import HIDDEN, Slice, Sort
-from raylab.frame.plan.schema import NotNative
+from raylab.frame.plan.schema import NotNative, is_category
 
 _VALUES = f"{HIDDEN}values"
 _STABLE = ("quicksort", "mergesort", "stable", "heapsort")
@@ -32,7 +32,8 @@ def sorted_rows(
     """The rows by columns; ties keep their order."""
     frame = frame.settled(labels)
     for label in labels:
-        if frame.fields[label].kind == "opaque":
+        field = frame.fields[label]
+        if field.kind == "opaque" and not (field.settled and is_category(field.dtype)):
             raise NotNative(f"sorting by {frame.fields[label].dtype}")
     if len(set(labels)) < len(labels):
         raise NotNative("sorting twice by one column")

@@ -15,7 +15,7 @@ from raylab.frame.facade.dataframe import DataFrame, lazy_frame
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, value_node
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import Concat, Scan
-from raylab.frame.plan.schema import NotNative
+from raylab.frame.plan.schema import NotNative, same_dtype
 from raylab.frame.sources.memory import FrameSource
 from raylab.frame.sources.polars import typed_frame
 
@@ -183,7 +183,7 @@ def _stacked(states: list[Any], *, ignore_index: bool) -> FrameState:
     nodes = [value_node(state)[0] for state in states]
     first = nodes[0].schema
     for node in nodes:
-        if any(node.schema[name].dtype != field.dtype for name, field in first.items()):
+        if not all(same_dtype(node.schema[name].dtype, f.dtype) for name, f in first.items()):
             raise NotNative("columns of different dtypes")
     rows = Concat(tuple(nodes))
     index: Any = RangeSpec()

@@ -12,11 +12,12 @@ from pandas.api.types import is_scalar
 from raylab.frame import support
 from raylab.frame.execution import engine
 from raylab.frame.facade.base import state_of, wrap
+from raylab.frame.facade.categories import compared
 from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
 from raylab.frame.kernels.operators import constant_key
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import Filter, Slice
-from raylab.frame.plan.schema import FLOAT64, NotNative
+from raylab.frame.plan.schema import FLOAT64, NotNative, is_category
 
 
 def combined(state: SeriesState, other: Any, name: str, *, swapped: bool = False) -> SeriesState:
@@ -29,6 +30,8 @@ def combined(state: SeriesState, other: Any, name: str, *, swapped: bool = False
         swapped: the other side is the first argument.
     """
     state = settle(state)
+    if is_category(state.field.dtype):
+        return compared(state, other, name)
     if isinstance(other, pd.Series):
         right = settle(state_of(other))
         if not same_rows(right.rows, state.rows):

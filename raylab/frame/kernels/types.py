@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 
 from raylab.frame.plan.literals import LiteralField
-from raylab.frame.plan.schema import STR, Dtype, Field, NotNative
+from raylab.frame.plan.schema import STR, Dtype, Field, NotNative, is_category
 
 _POLARS_BY_NAME: dict[str, pl.DataType] = {
     "bool": pl.Boolean(),
@@ -44,6 +44,8 @@ def physical(dtype: Dtype) -> pl.DataType:
         return pl.Datetime(zone_unit, str(dtype.tz))
     if dtype == STR:
         return pl.String()
+    if isinstance(dtype, pd.CategoricalDtype) and is_category(dtype):
+        return pl.Enum(list(dtype.categories))
     raise NotNative(f"dtype {dtype}")
 
 

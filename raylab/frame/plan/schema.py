@@ -97,6 +97,21 @@ def kind_of(dtype: Dtype) -> Kind:
     return "opaque"
 
 
+def is_category(dtype: Dtype) -> bool:
+    """True for categories of strings, the ones that have a native form."""
+    if not isinstance(dtype, pd.CategoricalDtype):
+        return False
+    categories: pd.Index | None = dtype.categories  # None until there is data
+    return categories is not None and categories.dtype == STR and len(categories) > 0
+
+
+def same_dtype(one: Dtype, other: Dtype) -> bool:
+    """Equality; categories also in the same order, at which pandas' own equality does not look."""
+    if isinstance(one, pd.CategoricalDtype) and isinstance(other, pd.CategoricalDtype):
+        return one == other and list(one.categories) == list(other.categories)
+    return bool(one == other)
+
+
 def promoted(dtype: Dtype) -> Dtype:
     """The dtype that pandas gives a column into which a missing value comes."""
     if isinstance(dtype, np.dtype):

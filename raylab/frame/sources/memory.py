@@ -12,7 +12,7 @@ import polars as pl
 
 from raylab.frame.kernels.types import physical
 from raylab.frame.plan.fingerprint import new_token
-from raylab.frame.plan.schema import Dtype, Field, NotNative, Schema, kind_of
+from raylab.frame.plan.schema import Dtype, Field, NotNative, Schema, is_category, kind_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +92,10 @@ def to_polars(name: str, values: Any, dtype: Dtype) -> pl.Series:
         )
     if kind in ("datetime", "timedelta"):
         return _moments(name, np.asarray(values))
+    if is_category(dtype):
+        codes = pl.Series(name, np.asarray(values.codes), dtype=pl.Int64)
+        present = codes.set(codes < 0, None).cast(pl.UInt32)
+        return present.cat.to(physical(dtype)).alias(name)
     if kind == "opaque":
         raise NotNative(f"column {name!r} of dtype {dtype} in memory")
     return pl.Series(name, np.asarray(values), dtype=physical(dtype), nan_to_null=False)
@@ -110,7 +114,7 @@ def _field(dtype: Dtype, values: Any) -> Field:
         return Field(dtype, nullable=False)
     if kind == "float":
         return Field(dtype, nullable=False, nan=True)
-    if kind == "opaque":
+    if kind == "opaque" and not is_category(dtype):
         return Field(dtype)
     return Field(dtype, nullable=bool(pd.isna(values).any()))
 

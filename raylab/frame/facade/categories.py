@@ -1,0 +1,89 @@
+"""Categorical columns of strings: casts, comparisons and ``.cat``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from pandas.core.arrays.categorical import CategoricalAccessor
+
+from raylab.frame.execution import engine
+from raylab.frame.facade.accessors import LazyCompanion, own_accessor
+from raylab.frame.facade.adoption import adopt
+from raylab.frame.facade.base import wrap
+from raylab.frame.facade.state import SeriesState, settle
+from raylab.frame.plan.expressions import Column, call
+from raylab.frame.plan.nodes import HIDDEN, Distinct, Filter, Project
+from raylab.frame.plan.schema import NotNative, is_category
+
+_TEXT = f"{HIDDEN}category"
+
+
+class LazyCategories(LazyCompanion, CategoricalAccessor):
+    """pandas' ``.cat`` over a lazy series."""
+
+    @property
+    def codes(self) -> Any:
+        """The number of each value's category; -1 where it is missing."""
+        state: SeriesState = self._state()
+        codes = state.mapped(call("category_code", state.expr))
+        return wrap(SeriesState(codes.rows, codes.expr, None, codes.index))
+
+    @property
+    def categories(self) -> Any:
+        """The categories in their order."""
+        return self._state().field.dtype.categories
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the categories have an order."""
+        return bool(self._state().field.dtype.ordered)
+
+    def _delegate_method(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        return adopt(super()._delegate_method(name, *args, **kwargs))
+
+
+def categories_of(series: Any, state: SeriesState) -> LazyCategories:
+    """The ``.cat`` accessor of a lazy series."""
+    return LazyCategories.standing(state, lambda: own_accessor(series, "cat"))
+
+
+def as_category(series: SeriesState, dtype: pd.CategoricalDtype) -> SeriesState:
+    """A column of strings as categories: the given ones, or all that occur, sorted: a trigger."""
+    series = settle(series)
+    if series.field.kind != "str":
+        raise NotNative(f"categories of {series.field.dtype}")
+    given: Any = dtype.categories
+    if given is None:
+        found = _occurring(series)
+    elif is_category(dtype):
+        found = tuple(dtype.categories)
+    else:
+        raise NotNative("categories that are no strings")
+    if not found:
+        raise NotNative("no categories")
+    return series.mapped(
+        call("category_of", series.expr, categories=found, ordered=bool(dtype.ordered))
+    )
+
+
+def _occurring(series: SeriesState) -> tuple[str, ...]:
+    rows = Filter(Project(series.rows, ((_TEXT, series.expr),)), call("notna", Column(_TEXT)))
+    values = engine.execute_small(Distinct(rows, (_TEXT,)))[_TEXT].to_list()
+    return tuple(sorted(values))
+
+
+def as_text(series: SeriesState) -> SeriesState:
+    """Categories as the strings that they stand for."""
+    return series.mapped(call("category_text", series.expr))
+
+
+def compared(series: SeriesState, other: Any, name: str) -> SeriesState:
+    """``==`` and ``!=`` with one string.
+
+    Raises:
+        NotNative: another comparison, which asks for the order of the categories.
+    """
+    if name not in ("eq", "ne") or not isinstance(other, str):
+        raise NotNative(f"{name} of categories")
+    return series.mapped(call("category_is", series.expr, value=str(other), differs=name == "ne"))
