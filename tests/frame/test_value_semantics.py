@@ -232,12 +232,12 @@ def test_memory_budget_is_kept(path: Path) -> None:
 def test_a_fallback_is_counted_with_its_reason_and_place(path: Path) -> None:
     df = pd.read_parquet(path)
     df.merge(df, on="k", validate="m:m")
-    pd.read_parquet(path).describe()
+    pd.read_parquet(path).infer_objects()
 
     report = pd.fallback_report().set_index("operation")
 
     assert report.reason["DataFrame.merge"] == "argument validate"
-    assert "DataFrame.describe" in report.index
+    assert "DataFrame.infer_objects" in report.index
     assert report.site.str.contains("test_value_semantics.py").all()
 
 
@@ -245,19 +245,19 @@ def test_fallback_can_be_refused(path: Path) -> None:
     pd.set_option("raylab.fallback", "raise")
     df = pd.read_parquet(path)
 
-    with pytest.raises(FallbackError, match="DataFrame.describe is not native"):
-        df.describe()
+    with pytest.raises(FallbackError, match="DataFrame.infer_objects is not native"):
+        df.infer_objects()
     assert df.head(1).x.tolist() == [1]
     assert len(repr(df)) > 0
 
 
 def test_fallback_warns_once_per_place(path: Path, lazy: None) -> None:
-    def describe() -> None:
-        pd.read_parquet(path).describe()
+    def call() -> None:
+        pd.read_parquet(path).infer_objects()
 
-    with pytest.warns(pd.FallbackWarning, match="describe ran on pandas"):
-        describe()
-    describe()
+    with pytest.warns(pd.FallbackWarning, match="infer_objects ran on pandas"):
+        call()
+    call()
 
 
 def test_ambiguous_truth_raises_as_in_pandas(path: Path) -> None:
