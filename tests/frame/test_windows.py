@@ -168,6 +168,13 @@ def test_results_of_groups(
     check(lambda p, d: OF_GROUPS[name](p, d.groupby(keys, **how)), frame, partitions)
 
 
+def test_running_totals_of_groups_after_an_infinity() -> None:
+    frame = pandas.DataFrame({"k": 0, "f": [1.0, np.inf, np.nan, 2.0, 3.0]})
+
+    check(lambda p, d: d.groupby("k").f.cumsum(), frame, 1, native=True)
+    check(lambda p, d: d.f.cumsum(), frame, 1, native=True)
+
+
 @pytest.fixture(scope="module")
 def sample() -> pandas.DataFrame:
     rng = np.random.default_rng(11)

@@ -109,7 +109,8 @@ def _declare_running(name: str) -> Callable[..., Any]:
         kinds = {group.frame.fields[label].kind for label in group.values}
         if name == "cumprod" and "int" in kinds and group.dropna and group.may_miss_keys:
             raise NotNative("products of integers with missing keys")  # pandas' do not wrap then
-        return in_groups(numeric(group, numeric_only), name)
+        params = {"compensated": True} if name == "cumsum" else {}
+        return in_groups(numeric(group, numeric_only), name, **params)
 
     return native(DataFrameGroupBy, SeriesGroupBy, name=name)(accumulate)
 

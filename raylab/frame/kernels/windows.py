@@ -189,8 +189,17 @@ def _total(field: Field, grouped: bool, _: Params) -> Field:
 
 
 @window("cumsum", _total)
-def _cumsum(context: Context, operand: Operand) -> pl.Expr:
-    return operand.clean.cast(physical(context.result.dtype)).cum_sum()
+def _cumsum(context: Context, operand: Operand, *, compensated: bool = False) -> pl.Expr:
+    """The running total.
+
+    In groups pandas compensates rounding, and what it carries on is NaN from the first total on
+    that is not finite: so are the totals after it.
+    """
+    total = operand.clean.cast(physical(context.result.dtype)).cum_sum()
+    if not compensated or context.result.kind != "float":
+        return total
+    broken = total.is_finite().not_().fill_null(False).cast(pl.UInt8).cum_max().shift(1)
+    return pl.when((broken == 1) & total.is_not_null()).then(float("nan")).otherwise(total)
 
 
 @window("cumprod", _total)
