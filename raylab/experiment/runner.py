@@ -118,6 +118,11 @@ def _train(experiment: Experiment, folder: Path, display: Display) -> list[Run]:
         else:
             waiting.append(seed)
     if waiting:
+        if "_ray_pkg_" in str(folder):
+            display.message(
+                f"runs are written to {folder}, into Ray's copy of the job's folder, which Ray "
+                f"removes after the job: give --runs-dir a path that lasts"
+            )
         files.make_folder(folder)
         experiment = replace(experiment, seeds=tuple(waiting))
         runs = [Run(paths[seed]) for seed in waiting if is_run(paths[seed])]

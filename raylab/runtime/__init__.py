@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,8 +33,19 @@ __all__ = [
     "wait",
 ]
 
-# ray warns about the coming default of this setting, once it is imported; raylab wants that default.
+
+def _has_auth_token() -> bool:
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return True
+    return (Path.home() / ".ray" / "auth_token").is_file()
+
+
+# Ray reads both settings once, when it is imported. It warns about the coming default of the
+# first, which raylab wants. A cluster that ray.init starts asks for the user's token, but a client
+# does not show it unless the second says so; a cluster that asks for none does not mind.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+if _has_auth_token():
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 _HOMES = {
     **dict.fromkeys(("Cluster", "connect", "disconnect", "is_connected"), "cluster"),

@@ -1,12 +1,15 @@
 """Files that are damaged while nobody trains: what is whole is used, and nothing is removed."""
 
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from raylab.errors import ConfigError, CorruptDataError
-from raylab.experiment import Until, resume, train
+from raylab.experiment import Run, Until, resume, train
+from raylab.experiment.progress import Display
 from tests.faults.scenario import CARTPOLE, assert_same_run
 
 STEADY = replace(
@@ -18,11 +21,22 @@ STEADY = replace(
 HALF = Until(agent_steps=64 * 30)
 
 
-@pytest.fixture
-def half(cluster, quiet, tmp_path):
+@pytest.fixture(scope="module")
+def half_way(cluster, tmp_path_factory):
     """The run of an experiment that ended half way."""
-    [run] = train(replace(STEADY, until=HALF, runs_dir=str(tmp_path)), display=quiet)
+    folder = str(tmp_path_factory.mktemp("half"))
+    [run] = train(
+        replace(STEADY, until=HALF, runs_dir=folder), display=Display(Console(quiet=True))
+    )
     return run
+
+
+@pytest.fixture
+def half(half_way, tmp_path):
+    """A copy of that run, to be damaged."""
+    path = tmp_path / half_way.path.parent.name / half_way.path.name
+    shutil.copytree(half_way.path, path)
+    return Run(path)
 
 
 def test_an_older_checkpoint_takes_the_place_of_a_damaged_one(half, uninterrupted, quiet):

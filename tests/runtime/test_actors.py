@@ -153,7 +153,9 @@ def test_a_cluster_that_does_not_answer_is_named(cluster, monkeypatch):
     monkeypatch.setattr(module.ray, "is_initialized", lambda: False)
     monkeypatch.setattr(module.ray, "init", refuse)
 
-    with pytest.raises(ClusterError, match=r"cannot reach the cluster at 10\.0\.0\.1:1: no route\."):
+    with pytest.raises(
+        ClusterError, match=r"cannot reach the cluster at 10\.0\.0\.1:1: no route\."
+    ):
         runtime.connect("10.0.0.1:1")
 
 
@@ -164,4 +166,4 @@ def test_a_stale_address_of_ray_start_is_not_followed(tmp_path, monkeypatch):
     (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:1")  # nobody listens there
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
 
-    assert module._cluster_of_this_machine() is None
+    assert module.cluster_of_this_machine() is None
