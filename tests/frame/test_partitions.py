@@ -28,6 +28,7 @@ OPERATIONS: dict[str, Operation] = {
     "join of missing keys": lambda p, d, e: d.merge(e, on=["name", "y"]),
     "join of two keys": lambda p, d, e: d.merge(e, on=["key", "name"], how="left"),
     "join, then sum": lambda p, d, e: d.merge(e, on="key").groupby("key").x_x.sum(),
+    "small left, then sum": lambda p, d, e: e[e.x > 0].merge(d, on="key").groupby("key").x_y.sum(),
     "join with groups": lambda p, d, e: d.merge(e.groupby("key", as_index=False).x.max(), on="key"),
     "cross join": lambda p, d, e: d.merge(e.tail(5), how="cross"),
     "join of a join": lambda p, d, e: d.merge(e.merge(d[["key"]].drop_duplicates(), on="key"), on="name"),
@@ -132,6 +133,22 @@ def test_small_sides_and_results_are_not_moved_by_key(files: tuple[Path, Path]) 
 
     assert "broadcast" in plan
     assert "hash" not in plan
+
+
+def test_a_small_left_side_goes_to_the_right_one_and_the_order_is_the_left_ones(
+    files: tuple[Path, Path], table: pandas.DataFrame, other: pandas.DataFrame
+) -> None:
+    pd.set_option("raylab.npartitions", 3)
+    pd.set_option("raylab.target_partition_bytes", 4000)  # a side of 1000 bytes is small
+    left, right = (pd.read_parquet(path) for path in files)
+
+    joined = left[["key", "x"]].head(5).merge(right, on="key")
+
+    plan = joined.explain("physical")
+    assert "broadcast" in plan
+    assert "range by [~left place0, ~right place0]" in plan
+    expected = table[["key", "x"]].head(5).merge(other, on="key")
+    pandas.testing.assert_frame_equal(joined.to_pandas(), expected)
 
 
 def test_a_scan_is_cut_where_row_groups_begin(files: tuple[Path, Path]) -> None:

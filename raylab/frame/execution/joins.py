@@ -19,17 +19,25 @@ def _join(node: Join, partitions: int, ordered: bool) -> Spread:
     right = distribute(node.right, partitions, order_right)
     if left.partitions == right.partitions == 1:
         return replace(fused(node, [left, right]), ordered=ordered)
-    if node.how == "cross" or (node.how != "outer" and _pays_to_send(node.right, node.left, left)):
-        return _to_every_task(node, left, right)
-    if not ordered:
-        return _meet(node, left, right, node.left_on, node.right_on, partitions)
-    left, by_left = placed(left, node, "left place")
-    by: tuple[str, ...] = (by_left,)
-    if order_right:
-        right, by_right = placed(right, node, "right place")
-        by = (by_left, by_right)
-    joined = _meet(node, left, right, node.left_on, node.right_on, partitions)
-    return in_order(joined, Order.rising(by), node, partitions)
+    send_left = node.how == "inner" and _pays_to_send(node.left, node.right, right)
+    send_right = node.how in ("inner", "left") and _pays_to_send(node.right, node.left, left)
+    if send_left and send_right:  # the smaller one; the right one, where that keeps the order
+        smaller = estimated_bytes(node.left) < estimated_bytes(node.right)
+        send_right = ordered or not smaller
+    if send_right or node.how == "cross":
+        return _right_to_every_task(node, left, right)
+    by: tuple[str, ...] = ()
+    if ordered:
+        left, by_left = placed(left, node, "left place")
+        by = (by_left,)
+        if order_right:
+            right, by_right = placed(right, node, "right place")
+            by = (by_left, by_right)
+    if send_left:
+        joined = _left_to_every_task(node, left, right)
+    else:
+        joined = _meet(node, left, right, node.left_on, node.right_on, partitions)
+    return in_order(joined, Order.rising(by), node, partitions) if ordered else joined
 
 
 @distribute.register
@@ -39,7 +47,7 @@ def _semi_join(node: SemiJoin, partitions: int, ordered: bool) -> Spread:
     if left.partitions == right.partitions == 1:
         return replace(fused(node, [left, right]), ordered=ordered)
     if _pays_to_send(node.right, node.left, left) or not _same_dtypes(node):
-        return _to_every_task(node, left, right)
+        return _right_to_every_task(node, left, right)
     by: tuple[str, ...] = ()
     if ordered:
         left, place = placed(left, node)
@@ -61,17 +69,25 @@ def _same_dtypes(node: SemiJoin) -> bool:
     return all(a == node.right.schema[b].dtype for a, b in zip(left, node.right_on, strict=True))
 
 
-def _pays_to_send(right: Node, left: Node, spread: Spread) -> bool:
-    """Whether all right rows to every task is less than both sides once."""
-    size = estimated_bytes(right)
-    return is_small(right) and size * spread.partitions <= 2 * (size + estimated_bytes(left))
+def _pays_to_send(side: Node, other: Node, spread: Spread) -> bool:
+    """Whether all rows of a side to every task of the other is less than both sides once."""
+    size = estimated_bytes(side)
+    return is_small(side) and size * spread.partitions <= 2 * (size + estimated_bytes(other))
 
 
-def _to_every_task(node: Join | SemiJoin, left: Spread, right: Spread) -> Spread:
+def _right_to_every_task(node: Join | SemiJoin, left: Spread, right: Spread) -> Spread:
     """The left partitions stay where they are; each gets the whole right side."""
-    slot = len(left.inputs)
-    joined = replace(node, left=left.fragment, right=leaf(slot, right.fragment))
+    whole = leaf(len(left.inputs), right.fragment)
+    joined = replace(node, left=left.fragment, right=whole)
     return replace(left.on(joined), inputs=(*left.inputs, Exchange((right.stage(),), "gather")))
+
+
+def _left_to_every_task(node: Join, left: Spread, right: Spread) -> Spread:
+    """The right partitions stay where they are; each gets the whole left side; in no order."""
+    whole = leaf(len(right.inputs), left.fragment)
+    joined = replace(node, left=whole, right=right.fragment)
+    inputs = (*right.inputs, Exchange((left.stage(),), "gather"))
+    return replace(right.on(joined), inputs=inputs, ordered=False)
 
 
 def _meet(

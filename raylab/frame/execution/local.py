@@ -11,6 +11,9 @@ from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.physical import Exchange, Stage
 from raylab.frame.plan.nodes import Node
 
+_OPTIMIZATIONS = pl.QueryOptFlags(join_order=False)
+"""The engine knows the height of broadcast frames only, and would join these with each other."""
+
 
 def run_stages(last: Stage, members: dict[str, pl.Series]) -> list[pl.DataFrame]:
     """The partitions that the last stage of a plan gives.
@@ -28,7 +31,7 @@ def run_fragment(
     """The work of one task: a plan over the rows of its inputs, by slot."""
     frames = {slot: frame.lazy() for slot, frame in enumerate(inputs)}
     lowered = Lowering(frames, members).root(plan, ordered=ordered)
-    return lowered.collect(engine="streaming")
+    return lowered.collect(engine="streaming", optimizations=_OPTIMIZATIONS)
 
 
 class _Run:
