@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,36 @@ def test_a_scan_is_cut_where_row_groups_begin(files: tuple[Path, Path]) -> None:
     plan = frame.sort_values("x").explain("physical")
 
     assert "rows=0+74" in plan  # 200 rows in groups of 37
+
+
+@pytest.mark.parametrize("target", [1 << 30, 4000, 2000])
+def test_partitions_on_ray_have_the_size_that_is_aimed_at(target: int, tmp_path: Path) -> None:
+    pandas.DataFrame({"x": np.arange(2000)}).to_parquet(tmp_path / "x.parquet", compression=None)
+    frame = pd.read_parquet(tmp_path / "x.parquet")
+    nbytes = frame._state().rows.source.nbytes
+    pd.set_option("raylab.execution", "ray")
+    pd.set_option("raylab.target_partition_bytes", target)
+
+    plan = frame[frame.x > 5].explain("physical")
+
+    assert f"Stage of {-(-nbytes // target)} tasks" in plan
+
+
+def test_ray_is_neither_imported_nor_started_for_small_data() -> None:
+    program = (
+        "import sys, raylab.frame as pd\n"
+        "pd.set_option('raylab.execution', 'ray')\n"
+        "frame = pd.DataFrame({'x': [2, 1]})\n"
+        "assert frame.sort_values('x').x.to_list() == [1, 2]\n"
+        "pd.reset_option('raylab.execution')\n"
+        "pd.set_option('raylab.lazy_threshold_rows', 0)\n"
+        "assert frame.sort_values('x').x.to_list() == [1, 2]\n"
+        "assert 'ray' not in sys.modules\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+
+    assert done.returncode == 0
 
 
 def test_equal_keys_meet_whatever_form_they_have() -> None:

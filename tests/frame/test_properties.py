@@ -170,6 +170,8 @@ def test_pipelines_give_what_pandas_gives(
             0,
             "raylab.npartitions",
             partitions,
+            "raylab.target_partition_bytes",
+            1 if partitions > 2 else 128 << 20,  # rows move by hash and range, or to one task
             "raylab.fallback",
             "silent",
         )

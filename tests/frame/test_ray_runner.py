@@ -17,6 +17,8 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 import ray
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import raylab.frame as pd
 from benchmarks.tpch.data import Tables, load
@@ -29,6 +31,7 @@ from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import Scan
 from raylab.frame.sources.polars import typed_frame
 from raylab.runtime.tasks import Flow
+from tests.frame.test_properties import LAST, STEPS, frames, run
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -97,6 +100,26 @@ def test_tpch_answers_are_those_of_the_runner_in_this_process(
     expected = query(pd, tables).to_pandas()
 
     pandas.testing.assert_frame_equal(answer, expected, rtol=1e-12)
+
+
+@settings(max_examples=12, deadline=None)
+@given(frame=frames(), steps=st.lists(STEPS, max_size=4), last=LAST)
+def test_pipelines_give_what_pandas_gives(
+    frame: pandas.DataFrame, steps: list[tuple[str, Any]], last: tuple[str, Any]
+) -> None:
+    expected = run(pandas, frame, [*steps, last])
+    options = {
+        "raylab.execution": "ray",
+        "raylab.npartitions": 2,
+        "raylab.target_partition_bytes": MOVING,
+        "raylab.lazy_threshold_rows": 0,
+        "raylab.fallback": "silent",
+    }
+
+    with pd.option_context(options):
+        result = run(pd, pd.from_pandas(frame), [*steps, last]).to_pandas()
+
+    pandas.testing.assert_frame_equal(result, expected, rtol=1e-12)
 
 
 def test_scalars_are_those_of_pandas(table: pandas.DataFrame, parquet: Path, on_ray: None) -> None:
