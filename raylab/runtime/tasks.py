@@ -18,7 +18,9 @@ class Flow:
     """Submits tasks, and holds back while too many bytes are in flight.
 
     The caller owns what tasks return. A task whose worker dies is run again, so it must be a pure
-    function; what is lost with a node is computed again from what is left.
+    function; what is lost with a node is computed again from what is left. What was submitted and
+    is not wanted any more runs to its end: a cancellation that meets a task which is just ending
+    takes this whole process down (seen with ray 2.60; github.com/ray-project/ray/issues/54846).
 
     Args:
         limit_bytes: of the tasks that are not finished; one task may always run.
@@ -60,12 +62,6 @@ class Flow:
             references = list(_remote(function).options(**options).remote(*args))
         self._running[references[-1]] = nbytes
         return references
-
-    def cancel(self) -> None:
-        """End what is not finished; its results are of no use any more."""
-        for reference in self._running:
-            ray.cancel(reference, force=False)
-        self._running.clear()
 
     def _wait_below(self, limit_bytes: int) -> None:
         while self._running and sum(self._running.values()) > limit_bytes:

@@ -60,12 +60,8 @@ def persist_on_ray(last: Stage, members: dict[str, pl.Series]) -> list[Partition
     """The partitions of a plan, computed on the cluster and left there; raises as above."""
     connect()
     run = _Run(last, members)
-    try:
-        parts = run.stage(last)
-        told = run.summaries()
-    except BaseException:
-        run.cancel()
-        raise
+    parts = run.stage(last)
+    told = run.summaries()
     summaries = [told[part.summary] for part in parts]
     return [
         Partition(part.block, summary.rows, summary.nbytes)
@@ -115,10 +111,6 @@ class _Run:
             ExecutionError: the first task that failed.
         """
         return {reference: _get(reference, label) for reference, label in self._labels.items()}
-
-    def cancel(self) -> None:
-        """Ends what still runs."""
-        self._flow.cancel()
 
     def _submit(self, stage: Stage, output: Output) -> list[list[_Part]]:
         """Submits the tasks of a stage; gives the pieces of each."""
