@@ -35,7 +35,7 @@ from raylab.rl.schedule import Progress, Until
 from raylab.rl.system import MAX_RESTARTS, Job, Supervisor
 from raylab.runtime import machine
 
-_POLL_S: Final = 0.25
+_POLL_S: Final = 0.5
 _ANSWER_S: Final = 30.0
 _START_S: Final = 180.0  # a busy machine takes its time to load torch
 _MOST_THREADS: Final = 16  # beyond it the networks that raylab trains get no faster

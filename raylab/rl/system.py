@@ -220,7 +220,10 @@ class Supervisor:
             baseline = job.evaluation.random_baseline_episodes
             if baseline and not start.has_random_baseline:
                 self._tell(phase=f"playing {baseline} games at random")
-                played = self._await(trainer.submit("random_baseline", baseline), recorder)
+                games = trainer.submit("random_baseline", baseline)
+                played = self._await(games, recorder, stoppable=True)
+                if played is None:
+                    return "interrupted", self._stop_cause
                 recorder.evaluation("random", played, None, tracker)
             return self._loop(recorder, trainer, tracker)
         finally:
@@ -268,16 +271,18 @@ class Supervisor:
         return trainer.submit("evaluate", evaluation.episodes, evaluation.greedy, evaluation.video)
 
     def _keep_evaluation(self, ref: runtime.Ref, recorder: Recorder, tracker: Tracker) -> None:
-        """Record an evaluation; one that fails is told, and costs the run nothing."""
+        """Record an evaluation; one that fails or is stopped costs the run nothing."""
         try:
-            result, video = self._await(ref, recorder)
+            played = self._await(ref, recorder, stoppable=True)
         except RoleDiedError:
             raise
         except RaylabError as error:
             self._message(f"an evaluation failed: {error}", recorder)
             return
-        policy = "greedy" if self._job.evaluation.greedy else "sampled"
-        recorder.evaluation(policy, result, video, tracker)
+        if played is not None:
+            result, video = played
+            policy = "greedy" if self._job.evaluation.greedy else "sampled"
+            recorder.evaluation(policy, result, video, tracker)
 
     def _await(self, ref: runtime.Ref, recorder: Recorder, *, stoppable: bool = False) -> Any:
         """Wait for a result with signs of life; None if it is stoppable and we were stopped."""

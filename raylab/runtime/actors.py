@@ -44,7 +44,9 @@ class Ref:
                 raise cause from None
             raise ActorError(f"{self.role}.{self.method} raised {cause!r}") from error
         except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError) as error:
-            raise RoleDiedError(f"{self.role} died during {self.method}: {error}") from error
+            raise RoleDiedError(
+                f"{self.role} died during {self.method}: {_plain(error)}"
+            ) from error
         except ray.exceptions.RayError as error:
             raise ActorError(f"{self.role}.{self.method} failed: {error}") from error
 
@@ -151,3 +153,9 @@ def wait_until_gone(name: str, timeout_s: float) -> None:
         if time.monotonic() > deadline:
             raise ClusterError(f"the role {name!r} did not end within {timeout_s} s.")
         time.sleep(0.05)
+
+
+def _plain(error: BaseException) -> str:
+    """Ray's explanation in one line, without the ids that it lists."""
+    lines = [line for line in str(error).splitlines() if line and not line.startswith("\t")]
+    return " ".join(line.strip() for line in lines)
