@@ -136,7 +136,6 @@ def thread_environment(threads: int) -> dict[str, str]:
         "GOMP_SPINCOUNT": "1000",
         "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
         "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
-        "MALLOC_TOP_PAD_": str(1 << 26),
     }
 
 
