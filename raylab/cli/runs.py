@@ -103,6 +103,11 @@ def read_line(path: Path) -> Line:
     try:
         run.config  # noqa: B018 - read for its errors: without it the run cannot be resumed
         status, state, problem = run.status, str(run.state), ""
+        if not status and (path / "status.json").exists():
+            state = "damaged"
+            problem = (
+                f"{path / 'status.json'} cannot be read; `raylab resume {path}` writes it anew"
+            )
     except (RaylabError, KeyError, TypeError) as error:
         status, state, problem = {}, "damaged", str(error) or f"{path}: {error!r}"
     value = status.get("episode_return")

@@ -23,7 +23,7 @@ class LazyCompanion:
     """
 
     @classmethod
-    def standing(cls, state: Any, set_up: Callable[[], Any]) -> Self:
+    def _standing(cls, state: Any, set_up: Callable[[], Any]) -> Self:
         """An object over a state.
 
         Args:

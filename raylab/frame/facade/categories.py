@@ -45,7 +45,7 @@ class LazyCategories(LazyCompanion, CategoricalAccessor):
 
 def categories_of(series: Any, state: SeriesState) -> LazyCategories:
     """The ``.cat`` accessor of a lazy series."""
-    return LazyCategories.standing(state, lambda: own_accessor(series, "cat"))
+    return LazyCategories._standing(state, lambda: own_accessor(series, "cat"))
 
 
 def as_category(series: SeriesState, dtype: pd.CategoricalDtype) -> SeriesState:

@@ -103,7 +103,7 @@ class LazyTimedeltaProperties(LazyProperties, TimedeltaProperties):
 def properties(series: Any, state: SeriesState) -> LazyProperties:
     """The ``.dt`` accessor of a lazy series of moments or spans."""
     kind = LazyDatetimeProperties if state.field.kind == "datetime" else LazyTimedeltaProperties
-    return kind.standing(state, lambda: own_accessor(series, "dt"))
+    return kind._standing(state, lambda: own_accessor(series, "dt"))
 
 
 def _declare(owner: type, name: str) -> None:

@@ -81,7 +81,7 @@ class LazySeriesGroupBy(LazyCompanion, SeriesGroupBy):
 
 def _face(state: GroupState, _: Any = None) -> Any:
     kind = LazySeriesGroupBy if isinstance(state.selected, str) else LazyDataFrameGroupBy
-    return kind.standing(state, lambda: pandas_groupby(state))
+    return kind._standing(state, lambda: pandas_groupby(state))
 
 
 WRAPPERS[GroupState] = _face

@@ -71,7 +71,7 @@ _FACES: dict[tuple[str, bool], Any] = {
 
 def _face(state: MovingState, _: Any = None) -> Any:
     grouped = isinstance(state.base, GroupState)
-    return _FACES[state.kind, grouped].standing(state, lambda: _pandas_windows(state))
+    return _FACES[state.kind, grouped]._standing(state, lambda: _pandas_windows(state))
 
 
 WRAPPERS[MovingState] = _face

@@ -21,7 +21,7 @@ class LazyStringMethods(LazyCompanion, StringMethods):
     @classmethod
     def over(cls, series: Any, state: SeriesState) -> LazyStringMethods:
         """The accessor of a series."""
-        return cls.standing(state, lambda: own_accessor(series, "str"))
+        return cls._standing(state, lambda: own_accessor(series, "str"))
 
 
 def _pattern(value: Any) -> str:
