@@ -152,5 +152,6 @@ def test_ctrl_c_then_killed_driver(experiment, uninterrupted, quiet, tmp_path):
     [run] = resume(path, placement=replace(experiment.placement, address=None), display=quiet)
 
     assert run.state == "finished"
-    assert run.status["attempt"] == 3
+    # The dying cluster may take the trainer before its supervisor, which then tries once more.
+    assert run.status["attempt"] in (3, 4)
     assert_same_run(run, uninterrupted(experiment))

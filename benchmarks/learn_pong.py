@@ -1,0 +1,101 @@
+"""PPO learns Pong: the score of an evaluation, and the agent steps and wall time that it took.
+
+    python -m benchmarks.learn_pong                 train (or continue), then evaluate
+    python -m benchmarks.learn_pong --run <folder>  evaluate a run that is there
+
+The settings are those of ``experiments/pong_ppo.py`` (the published ones) but for a larger
+learning rate and a shorter schedule; training stops early when the mean return of the last 100
+episodes reaches 19. The protocol is ``classic``: no sticky actions, minimal action set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import RESULTS, Result, Row, installed_versions
+from experiments.pong_ppo import experiment as published
+from raylab.experiment import Run, Until, train
+from raylab.experiment.evaluation import evaluate_run
+
+LEARNING_RATE = 4e-4
+UNTIL = Until(agent_steps=4_000_000, episode_return=19.0)
+EPISODES = 20
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train unless a run is given, evaluate it, write ``<out>/learn_pong.json``."""
+    options = _parser().parse_args(argv)
+    run = Run.open(options.run) if options.run else _train(options.runs_dir)
+    evaluations = {
+        policy: evaluate_run(run, episodes=EPISODES, greedy=policy == "greedy", threads=1)
+        for policy in ("greedy", "sampled")
+    }
+    print(_result(run, evaluations).write(options.out))
+    for policy, evaluation in evaluations.items():
+        print(f"{policy}: {evaluation['mean']:.2f} over {EPISODES} games")
+
+
+def _train(runs_dir: str) -> Run:
+    experiment = replace(
+        published,
+        algorithm=replace(published.algorithm, learning_rate=LEARNING_RATE),
+        until=UNTIL,
+        runs_dir=runs_dir,
+    )
+    return train(experiment)[0]
+
+
+def _result(run: Run, evaluations: dict[str, dict[str, Any]]) -> Result:
+    status, experiment = run.status, run.experiment
+    rows = [
+        Row(
+            system="raylab",
+            metric=f"mean return of {EPISODES} evaluation games, {policy} policy",
+            value=evaluation["mean"],
+            unit="points",
+            n=EPISODES,
+        )
+        for policy, evaluation in evaluations.items()
+    ]
+    trained = evaluations["greedy"]["agent_steps"]
+    for metric, value, unit in (
+        ("agent steps trained", trained, "agent steps"),
+        ("frames trained", trained * experiment.env.frames_per_step, "frames"),
+        ("wall time of training", status["wall_time_s"], "s"),
+        ("mean return of the last 100 training episodes", status["episode_return"], "points"),
+    ):
+        rows.append(Row(system="raylab", metric=metric, value=value, unit=unit, n=1))
+    return Result(
+        name="learn_pong",
+        rows=tuple(rows),
+        ratios={},
+        versions=installed_versions(["raylab-platform", "torch", "ale-py", "gymnasium", "ray"]),
+        settings={
+            "experiment": experiment.to_json(),
+            "protocol": experiment.env.record(),
+            "attempts": status["attempt"],
+            "exact": status["exact"],
+            "weight_hash": evaluations["greedy"]["weight_hash"],
+            "returns": {policy: found["returns"] for policy, found in evaluations.items()},
+            "std": {
+                policy: statistics.pstdev(found["returns"]) for policy, found in evaluations.items()
+            },
+        },
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--run", type=Path, help="a run's folder, instead of training one")
+    parser.add_argument("--runs-dir", default="runs", help="where the run is kept")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
