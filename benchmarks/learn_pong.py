@@ -52,6 +52,7 @@ def _train(runs_dir: str) -> Run:
 
 def _result(run: Run, evaluations: dict[str, dict[str, Any]]) -> Result:
     status, experiment = run.status, run.experiment
+    configuration = {k: v for k, v in experiment.to_json().items() if k != "runs_dir"}
     rows = [
         Row(
             system="raylab",
@@ -76,7 +77,7 @@ def _result(run: Run, evaluations: dict[str, dict[str, Any]]) -> Result:
         ratios={},
         versions=installed_versions(["raylab-platform", "torch", "ale-py", "gymnasium", "ray"]),
         settings={
-            "experiment": experiment.to_json(),
+            "experiment": configuration,
             "protocol": experiment.env.record(),
             "attempts": status["attempt"],
             "exact": status["exact"],
