@@ -23,7 +23,7 @@ from raylab.experiment import Run, Until, train
 from raylab.experiment.evaluation import evaluate_run
 
 LEARNING_RATE = 4e-4
-UNTIL = Until(agent_steps=4_000_000, episode_return=19.0)
+UNTIL = Until(agent_steps=3_000_000, episode_return=19.0)
 EPISODES = 20
 
 
