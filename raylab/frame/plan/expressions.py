@@ -108,6 +108,20 @@ class Over(Expr):
         return (self.arg, *self.keys)
 
 
+@dataclass(frozen=True, eq=False)
+class AggregateCall:
+    """An aggregation of the registry over an expression."""
+
+    function: str
+    arg: Expr
+    params: tuple[tuple[str, Any], ...] = ()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Structural identity."""
+        return structural_fingerprint(self)
+
+
 def call(function: str, *args: Expr, **params: Any) -> Call:
     """A call with its parameters in a fixed order, so that equal calls have equal fingerprints."""
     return Call(function, args, tuple(sorted(params.items())))

@@ -22,7 +22,10 @@ BOOL: Dtype = np.dtype("bool")
 OBJECT: Dtype = np.dtype("object")
 STR: Dtype = pd.StringDtype(na_value=np.nan)
 
-PIECES = "\x01pieces"
+HIDDEN = "\x01"
+"""The mark of columns that are not labels: no NUL, which Arrow's C interface cannot carry."""
+
+PIECES = f"{HIDDEN}pieces"
 """The only field of a column of Python lists of strings; other lists are NumPy arrays to pandas."""
 
 _NUMPY_KINDS: dict[str, Kind] = {
