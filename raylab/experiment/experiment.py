@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from raylab.errors import ConfigError
 from raylab.experiment import codec, files
+from raylab.rl.algorithms import AlgorithmConfig
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import EnvConfig
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
@@ -47,7 +48,7 @@ class Experiment:
     """Of the experiment; its runs lie in <runs_dir>/<name>-<hash of the configuration>."""
     env: EnvConfig
     """The environment and its protocol."""
-    algorithm: PPO = field(default_factory=PPO)
+    algorithm: AlgorithmConfig = field(default_factory=PPO)
     """The algorithm and its settings."""
     until: Until = field(default_factory=Until)
     """The stopping rule; a run that is there can be extended."""

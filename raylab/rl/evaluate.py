@@ -10,11 +10,9 @@ import numpy as np
 import torch
 
 from raylab.errors import ConfigError
-from raylab.rl.algorithms.ppo import PPO
-from raylab.rl.distributions import distribution_of
+from raylab.rl.agent import Algorithm, Player
 from raylab.rl.envs import EnvConfig, VectorEnv, make
-from raylab.rl.networks import build_network
-from raylab.rl.policy import Policy, choose_device
+from raylab.rl.policy import choose_device
 from raylab.rl.trajectory import Arrays
 
 _MOST_ENVS = 8
@@ -45,7 +43,7 @@ class Evaluation:
 
 def evaluate(
     env: EnvConfig,
-    policy: Policy,
+    policy: Player,
     *,
     episodes: int,
     seed: int,
@@ -61,7 +59,7 @@ def evaluate(
         episodes: number of games. Each environment plays a fixed share of them, so that short
             games are not over-represented.
         seed: of the environments and of sampling; take another than that of training.
-        greedy: take the most probable action; otherwise sample.
+        greedy: take the best action; otherwise act with the noise of training.
         video_steps: keep so many pictures at most of the first game.
         threads: of the Atari emulator.
 
@@ -69,15 +67,10 @@ def evaluate(
         ConfigError: no episode is asked for.
         EnvError: an environment cannot be made, or raised.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = None if greedy else torch.Generator().manual_seed(seed)
 
     def act(observations: np.ndarray) -> np.ndarray:
-        stored = policy.stored(observations)
-        if greedy:
-            return policy.act_greedily(stored).numpy()
-        noise = torch.empty((len(observations), policy.distribution.num_noise))
-        policy.distribution.fill_noise(noise, generator)
-        return policy.act(stored, noise)[0].numpy()
+        return policy.choose(observations, generator)
 
     return _play(env, lambda _: act, episodes, seed, video_steps, threads)
 
@@ -93,7 +86,9 @@ def random_baseline(env: EnvConfig, *, episodes: int, seed: int, threads: int = 
     return _play(env, make_act, episodes, seed, 0, threads)
 
 
-def load_policy(env: EnvConfig, algorithm: PPO, weights: Arrays, *, device: str = "auto") -> Policy:
+def load_policy(
+    env: EnvConfig, algorithm: Algorithm, weights: Arrays, *, device: str = "auto"
+) -> Player:
     """Return the policy of an experiment with saved weights.
 
     Raises:
@@ -102,15 +97,13 @@ def load_policy(env: EnvConfig, algorithm: PPO, weights: Arrays, *, device: str 
     """
     games = make(env.evaluation(), 1, seed=0)
     try:
-        distribution = distribution_of(games.action_space)
-        network = build_network(
-            algorithm.network, games.observation_space, distribution, torch.Generator()
-        ).to(choose_device(device))
+        observations, actions = games.observation_space, games.action_space
+        network = algorithm.make_network(observations, actions, torch.Generator())
     finally:
         games.close()
-    learner = algorithm.make_learner(network)
+    learner = algorithm.make_learner(network.to(choose_device(device)))
     learner.load_weights(weights)
-    return Policy(learner.network, distribution)
+    return algorithm.make_policy(learner.network, actions)
 
 
 def _play(

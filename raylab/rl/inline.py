@@ -8,19 +8,17 @@ import numpy as np
 import torch
 
 from raylab.errors import ConfigError
-from raylab.rl.algorithms.ppo import PPO
-from raylab.rl.distributions import distribution_of
+from raylab.rl.agent import Algorithm, Player
 from raylab.rl.envs import EnvConfig, make
-from raylab.rl.networks import build_network, is_large_image
-from raylab.rl.policy import Policy, choose_device
-from raylab.rl.rollout import Rollout
+from raylab.rl.networks import is_large_image
+from raylab.rl.policy import choose_device
 from raylab.rl.trajectory import State, UpdateResult, hash_arrays
 
 _STREAMS = ("initialization", "acting", "shuffling")  # independent sources of random numbers
 
 
 class InlineTrainer:
-    """Trains a policy: every :meth:`update` is one rollout and the learning from it.
+    """Trains a policy: every :meth:`update` collects and learns, as the algorithm does.
 
     The same configuration, seed and threads give the same weights, bit by bit, on the same
     machine and versions; so does :meth:`state` restored in another process.
@@ -42,7 +40,7 @@ class InlineTrainer:
     def __init__(
         self,
         env: EnvConfig,
-        algorithm: PPO,
+        algorithm: Algorithm,
         seed: int,
         until_agent_steps: int,
         threads: int | None = None,
@@ -54,38 +52,25 @@ class InlineTrainer:
             raise ConfigError(f"threads={threads} must be at least 1, or None.")
         self._threads = threads or torch.get_num_threads()
         torch.set_num_threads(self._threads)
-        self._algorithm = algorithm
-        self._until_agent_steps = until_agent_steps
         self._generators = _generators(seed)
         self._env = make(env, algorithm.num_envs, seed, num_threads=self._threads)
-        distribution = distribution_of(self._env.action_space)
-        network = build_network(
-            algorithm.network,
-            self._env.observation_space,
-            distribution,
-            self._generators["initialization"],
-        ).to(choose_device(device))
+        network = algorithm.make_network(
+            self._env.observation_space, self._env.action_space, self._generators["initialization"]
+        )
         # On a GPU, kernels that add in any order would make a resume differ in the last bits.
         torch.backends.cudnn.deterministic = True
-        self._learner = algorithm.make_learner(network)
-        self._algorithm_learner = algorithm.learner_class(
-            algorithm, self._learner, distribution, self._generators["shuffling"]
-        )
-        self._policy = Policy(self._learner.network, distribution)
-        self._rollout = Rollout(
-            self._env,
-            self._policy,
-            algorithm.unroll_length,
-            self._generators["acting"],
+        self._learner = algorithm.make_learner(network.to(choose_device(device)))
+        self._agent = algorithm.make_agent(
+            self._env, self._learner, self._generators, until_agent_steps
         )
         self._update = 0
         self._agent_steps = 0
         self._simulated_agent_steps = 0
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> Player:
         """The policy that acts; it changes with every update."""
-        return self._policy
+        return self._agent.policy
 
     @property
     def precision(self) -> str:
@@ -103,32 +88,24 @@ class InlineTrainer:
         return self._agent_steps
 
     def update(self) -> UpdateResult:
-        """Collect one unroll and learn from it.
+        """Collect and learn once.
 
         Raises:
             EnvError: an environment raised.
             TrainingError: a loss is not finite any more.
         """
         start_s = time.perf_counter()
-        trajectory = self._rollout.collect(policy_version=self._update)
-        collected_s = time.perf_counter()
-        self._simulated_agent_steps += trajectory.agent_steps
-        learning_rate = self._algorithm.learning_rate_at(self._agent_steps, self._until_agent_steps)
-        metrics = self._algorithm_learner.update(trajectory, learning_rate)
-        learned_s = time.perf_counter()
+        advance = self._agent.advance(self._update, self._agent_steps)
+        took_s = time.perf_counter() - start_s
         self._update += 1
-        self._agent_steps += trajectory.agent_steps
-        metrics |= {
-            "time/rollout_s": collected_s - start_s,
-            "time/learn_s": learned_s - collected_s,
-            "steps_per_s": trajectory.agent_steps / (learned_s - start_s),
-        }
+        self._agent_steps += advance.agent_steps
+        self._simulated_agent_steps += advance.agent_steps
         return UpdateResult(
             update=self._update,
             agent_steps=self._agent_steps,
             simulated_agent_steps=self._simulated_agent_steps,
-            metrics=metrics,
-            episodes=trajectory.episodes,
+            metrics=advance.metrics | {"steps_per_s": advance.agent_steps / took_s},
+            episodes=advance.episodes,
         )
 
     def state(self) -> State:
@@ -137,7 +114,7 @@ class InlineTrainer:
             parts={
                 "weights": self._learner.weights(),
                 "optimizer": self._learner.optimizer_state(),
-                "environments": self._rollout.state(),
+                **self._agent.parts(),
                 "random": {
                     name: generator.get_state().numpy().copy()
                     for name, generator in self._generators.items()
@@ -150,15 +127,14 @@ class InlineTrainer:
             },
         )
 
-    def restore(self, state: State) -> tuple[int, ...]:
+    def restore(self, state: State) -> tuple[str, ...]:
         """Go on from a state, of this or another process.
 
         Steps that this object simulated beyond the state stay counted as simulated.
 
         Returns:
-            Rows of the environments that did not come back to what was saved, because the
-            environment is not a function of its seed and actions on this machine; empty where
-            training goes on exactly.
+            What forbids to go on exactly, as an environment that is not a function of its seed
+            and actions on this machine; empty where training goes on exactly.
 
         Raises:
             ConfigError: the weights are those of another network.
@@ -166,15 +142,15 @@ class InlineTrainer:
         """
         self._learner.load_weights(state.parts["weights"])
         self._learner.load_optimizer_state(state.parts["optimizer"])
-        self._rollout.restore(state.parts["environments"])
         for name, generator in self._generators.items():
             generator.set_state(torch.from_numpy(state.parts["random"][name].copy()))
+        reasons = self._agent.restore(state.parts)
         self._update = int(state.meta["update"])
         self._agent_steps = int(state.meta["agent_steps"])
         self._simulated_agent_steps = max(
             self._simulated_agent_steps, int(state.meta["simulated_agent_steps"])
         )
-        return self._env.diverged_rows
+        return reasons
 
     def weight_hash(self) -> str:
         """Return the SHA-256 of the float32 weights: names, shapes and bytes."""

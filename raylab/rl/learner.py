@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from raylab.errors import ConfigError
-from raylab.rl.networks import ActorCritic
+from raylab.rl.networks import Network
 from raylab.rl.trajectory import Arrays
 
 
@@ -36,7 +36,7 @@ class Learner:
 
     def __init__(
         self,
-        network: ActorCritic,
+        network: Network,
         *,
         dtype: torch.dtype,
         adam_epsilon: float,

@@ -1,6 +1,6 @@
-"""Actor-critic networks, and the layout in which each stores its observations.
+"""Networks: a body for the observations, a head for the algorithm, and the layout of what is stored.
 
-A network owns the way from an environment's observation to its own input: :meth:`ActorCritic.store`
+A network owns the way from an environment's observation to its own input: :meth:`Network.store`
 writes a batch of observations into a buffer, once, in the layout that makes every later pass cheap.
 Weights leave as *published* weights: the names and shapes of the textbook network, whatever layout
 the computation uses, so that a checkpoint loads into plain PyTorch modules.
@@ -13,7 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
@@ -43,8 +43,8 @@ _LARGEST_SMALL_IMAGE = 24
 class NetworkConfig:
     """The network of a policy: chosen by the observations, refined here.
 
-    Vectors get two towers of hidden layers, one for the policy and one for the value (as in the
-    classic-control implementations); images of at least 36 x 36 the convolutions of Mnih et al.
+    Vectors get towers of hidden layers, for an actor-critic one for the policy and one for the
+    value (as in the classic-control implementations); images of at least 36 x 36 the convolutions of Mnih et al.
     2015; images up to 24 x 24 the small convolution of Young and Tian 2019 (MinAtar).
 
     Args:
@@ -72,8 +72,27 @@ class NetworkConfig:
             raise ConfigError(f"network.features={self.features} must be at least 1, or None.")
 
 
-class ActorCritic(nn.Module, ABC):
-    """A policy and a value function; ``body`` may run in bfloat16, the heads stay float32.
+class HeadConfig(Protocol):
+    """What an algorithm wants to know of an observation: the last layers of its network."""
+
+    @property
+    def towers(self) -> tuple[str, ...]:
+        """Names of the features that the head reads.
+
+        On vectors each is a tower of hidden layers of its own; on images all are the features of
+        one shared body.
+        """
+
+    @property
+    def widening(self) -> int:
+        """How many times as wide as configured the last hidden layer is."""
+
+    def build(self, features: int, generator: torch.Generator) -> nn.Module:
+        """Return the head, which maps one float tensor [B, features] a tower to outputs."""
+
+
+class Network(nn.Module, ABC):
+    """A body and a head; ``body`` may run in bfloat16, the head stays float32.
 
     Attributes:
         stored_shape: shape of one observation as the network stores it.
@@ -85,14 +104,15 @@ class ActorCritic(nn.Module, ABC):
     stored_dtype: torch.dtype
     gains_from_bfloat16: bool
     body: nn.Module
+    head: nn.Module
 
     @abstractmethod
     def store(self, observations: np.ndarray, out: Tensor) -> None:
         """Write observations [N, *observation] into ``out`` [N, *stored_shape]."""
 
     @abstractmethod
-    def forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the distribution's parameters [B, P] and values [B], both float32."""
+    def forward(self, stored: Tensor) -> Any:
+        """Return what the head computes from stored observations [B, *stored_shape], float32."""
 
     def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return tensors named and shaped like this module's parameters as textbook ones."""
@@ -103,52 +123,56 @@ class ActorCritic(nn.Module, ABC):
         return dict(tensors)
 
 
-class MlpActorCritic(ActorCritic):
-    """Separate towers of dense layers for policy and value, on vector observations."""
+class MlpNetwork(Network):
+    """Separate towers of dense layers, on vector observations."""
 
     gains_from_bfloat16 = False
     stored_dtype = torch.float32
 
     def __init__(
-        self,
-        config: NetworkConfig,
-        size: int,
-        distribution: ActionDistribution,
-        generator: torch.Generator,
+        self, config: NetworkConfig, size: int, head: HeadConfig, generator: torch.Generator
     ) -> None:
         super().__init__()
         self.stored_shape = (size,)
-        self.body = _Towers(config, size, generator)
-        self.head = Head(config.hidden_sizes[-1], distribution, generator)
+        *hidden, features = config.hidden_sizes
+        features *= head.widening
+        widths = (size, *hidden, features)
+        self.body = _Towers(head.towers, widths, _ACTIVATIONS[config.activation], generator)
+        self.head = head.build(features, generator)
 
     def store(self, observations: np.ndarray, out: Tensor) -> None:
         """Copy as float32, flat."""
         out.copy_(torch.from_numpy(observations).reshape(out.shape))
 
-    def forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
-        """Both towers, then both heads."""
+    def forward(self, stored: Tensor) -> Any:
+        """The towers, then the head."""
         return self.head(*self.body(stored))
 
 
 class _Towers(nn.Module):
-    def __init__(self, config: NetworkConfig, size: int, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        widths: tuple[int, ...],
+        activation: type[nn.Module],
+        generator: torch.Generator,
+    ) -> None:
         super().__init__()
-        widths = (size, *config.hidden_sizes)
-        activation = _ACTIVATIONS[config.activation]
-        for tower in ("policy", "value"):
+        self._names = names
+        for name in names:
             layers: list[nn.Module] = []
             for inputs, outputs in itertools.pairwise(widths):
                 linear = nn.Linear(inputs, outputs)
                 initialize(linear, math.sqrt(2.0), generator)
                 layers += [linear, activation()]
-            self.add_module(tower, nn.Sequential(*layers))
+            self.add_module(name, nn.Sequential(*layers))
 
-    def forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, stored: Tensor) -> tuple[Tensor, ...]:
         x = stored.to(next(self.parameters()).dtype)
-        return self.get_submodule("policy")(x), self.get_submodule("value")(x)
+        return tuple(self.get_submodule(name)(x) for name in self._names)
 
 
-class NatureActorCritic(ActorCritic):
+class NatureNetwork(Network):
     """The convolutions of Mnih et al. 2015 with a shared body, on images [H, W, C] of bytes.
 
     The first convolution (8 x 8, stride 4) and the second (4 x 4, stride 2) run as 2 x 2
@@ -164,14 +188,15 @@ class NatureActorCritic(ActorCritic):
         self,
         config: NetworkConfig,
         image: ImageSpace,
-        distribution: ActionDistribution,
+        head: HeadConfig,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.stored_shape = (image.height // 4, image.width // 4, 16 * image.channels)
-        features = config.features or 512
+        features = head.widening * (config.features or 512)
         self.body = _NatureBody(image, features, generator)
-        self.head = Head(features, distribution, generator)
+        self.head = head.build(features, generator)
+        self._towers = len(head.towers)
 
     def store(self, observations: np.ndarray, out: Tensor) -> None:
         """Write 4 x 4 blocks; a block's channels are ordered (channel, row, column)."""
@@ -189,10 +214,10 @@ class NatureActorCritic(ActorCritic):
             blocks = pixels.unflatten(2, (columns, 4)).unflatten(1, (rows, 4))
             out.view(count, rows, columns, channels, 4, 4).copy_(blocks.permute(0, 1, 3, 5, 2, 4))
 
-    def forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
-        """Convolutions and dense layer, then both heads."""
+    def forward(self, stored: Tensor) -> Any:
+        """Convolutions and dense layer, then the head."""
         features = self.body(stored)
-        return self.head(features, features)
+        return self.head(*(features,) * self._towers)
 
     def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Unfold the convolutions to 8 x 8 and 4 x 4, the dense layer to (channel, row, column)."""
@@ -240,7 +265,7 @@ class _NatureBody(nn.Module):
         return functional.relu_(self.linear(x))
 
 
-class SmallImageActorCritic(ActorCritic):
+class SmallImageNetwork(Network):
     """One 3 x 3 convolution of 16 channels and a dense layer: the network of MinAtar."""
 
     gains_from_bfloat16 = False
@@ -251,23 +276,24 @@ class SmallImageActorCritic(ActorCritic):
         self,
         config: NetworkConfig,
         image: ImageSpace,
-        distribution: ActionDistribution,
+        head: HeadConfig,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.stored_shape = (image.height, image.width, image.channels)
-        features = config.features or 128
+        features = head.widening * (config.features or 128)
         self.body = _SmallImageBody(image, features, generator)
-        self.head = Head(features, distribution, generator)
+        self.head = head.build(features, generator)
+        self._towers = len(head.towers)
 
     def store(self, observations: np.ndarray, out: Tensor) -> None:
         """Copy bytes as they are, [H, W, C]."""
         out.copy_(torch.from_numpy(observations))
 
-    def forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
-        """Convolution and dense layer, then both heads."""
+    def forward(self, stored: Tensor) -> Any:
+        """Convolution and dense layer, then the head."""
         features = self.body(stored)
-        return self.head(features, features)
+        return self.head(*(features,) * self._towers)
 
     def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Order the dense layer's inputs (channel, row, column)."""
@@ -298,9 +324,20 @@ class _SmallImageBody(nn.Module):
         return functional.relu_(self.linear(x))
 
 
-class Head(nn.Module):
-    """The last layers: the distribution's parameters and the value, in float32."""
+@dataclass(frozen=True, slots=True)
+class ActorCriticHead:
+    """The head of a policy and a value function; see :class:`HeadConfig`."""
 
+    distribution: ActionDistribution
+    towers: ClassVar[tuple[str, ...]] = ("policy", "value")
+    widening: ClassVar[int] = 1
+
+    def build(self, features: int, generator: torch.Generator) -> nn.Module:
+        """Return the last layers."""
+        return _ActorCriticHead(features, self.distribution, generator)
+
+
+class _ActorCriticHead(nn.Module):
     def __init__(
         self, features: int, distribution: ActionDistribution, generator: torch.Generator
     ) -> None:
@@ -334,9 +371,9 @@ class ImageSpace:
 def build_network(
     config: NetworkConfig,
     observation_space: spaces.Box,
-    distribution: ActionDistribution,
+    head: HeadConfig,
     generator: torch.Generator,
-) -> ActorCritic:
+) -> Network:
     """Return the network for an observation space, initialised orthogonally, in float32.
 
     Raises:
@@ -344,13 +381,13 @@ def build_network(
     """
     shape = observation_space.shape
     if observation_space.dtype != np.uint8:
-        return MlpActorCritic(config, math.prod(shape), distribution, generator)
+        return MlpNetwork(config, math.prod(shape), head, generator)
     if len(shape) == 3:
         image = ImageSpace(*shape, scale=1.0 / float(observation_space.high.max()))
         if is_large_image(shape):
-            return NatureActorCritic(config, image, distribution, generator)
+            return NatureNetwork(config, image, head, generator)
         if min(shape[:2]) >= 3 and max(shape[:2]) <= _LARGEST_SMALL_IMAGE:
-            return SmallImageActorCritic(config, image, distribution, generator)
+            return SmallImageNetwork(config, image, head, generator)
     raise ConfigError(
         f"no network for observation space {observation_space}; supported are float vectors "
         f"(Box), and uint8 images [height, width, channels] with sides of at least "

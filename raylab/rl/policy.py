@@ -10,7 +10,7 @@ from torch import Tensor
 
 from raylab.errors import ConfigError
 from raylab.rl.distributions import ActionDistribution
-from raylab.rl.networks import ActorCritic
+from raylab.rl.networks import Network
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -23,7 +23,7 @@ class Policy:
         distribution: gives the parameters their meaning.
     """
 
-    def __init__(self, network: ActorCritic, distribution: ActionDistribution) -> None:
+    def __init__(self, network: Network, distribution: ActionDistribution) -> None:
         self.network = network
         self.distribution = distribution
         self.device = next(network.parameters()).device
@@ -43,6 +43,17 @@ class Policy:
     def act_greedily(self, stored: Tensor) -> Tensor:
         """Return the most probable actions."""
         return self.distribution.mode(self._forward(stored)[0])
+
+    def choose(
+        self, observations: np.ndarray, generator: torch.Generator | None = None
+    ) -> np.ndarray:
+        """Return actions for the environment's observations: sampled, or without noise greedy."""
+        stored = self.stored(observations)
+        if generator is None:
+            return self.act_greedily(stored).numpy()
+        noise = torch.empty((len(observations), self.distribution.num_noise))
+        self.distribution.fill_noise(noise, generator)
+        return self.act(stored, noise)[0].numpy()
 
     @torch.inference_mode()
     def values(self, stored: Tensor) -> Tensor:
@@ -82,7 +93,7 @@ def choose_device(requested: str) -> torch.device:
     return device
 
 
-def choose_dtype(requested: Precision, network: ActorCritic) -> torch.dtype:
+def choose_dtype(requested: Precision, network: Network) -> torch.dtype:
     """Return the dtype of the network's body: "auto" halves the bits where that is faster.
 
     On processors without bfloat16 instructions, and for networks of small matrices, it is not.

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from raylab import runtime
 from raylab.errors import RaylabError, RoleDiedError
-from raylab.rl.algorithms.ppo import PPO
+from raylab.rl.agent import Algorithm
 from raylab.rl.envs import EnvConfig
 from raylab.rl.evaluate import Evaluation
 from raylab.rl.schedule import (
@@ -44,7 +44,7 @@ class Job:
 
     run: str  # "<experiment id>/<seed>"
     env: EnvConfig
-    algorithm: PPO
+    algorithm: Algorithm
     seed: int
     until: Until
     checkpointing: Checkpointing

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import torch
 
-from raylab.rl.algorithms.ppo import PPO
+from raylab.rl.agent import Algorithm
 from raylab.rl.envs import Atari, EnvConfig, Gymnasium, MinAtar
 from raylab.rl.evaluate import Evaluation, evaluate, load_policy, random_baseline
 from raylab.rl.inline import InlineTrainer
@@ -54,7 +54,7 @@ class Trainer:
     def __init__(
         self,
         env: EnvConfig,
-        algorithm: PPO,
+        algorithm: Algorithm,
         seed: int,
         until_agent_steps: int,
         threads: int,
@@ -95,7 +95,7 @@ class Trainer:
             "vector instructions": torch.backends.cpu.get_cpu_capability(),
             **{name: version for name, version in versions.items() if name in _DECISIVE},
         }
-        if self._algorithm.anneal_learning_rate:
+        if self._algorithm.depends_on_length:
             exactness["until.agent_steps"] = self._until_agent_steps
         return {
             **where,
@@ -108,10 +108,9 @@ class Trainer:
             "exactness": exactness,
         }
 
-    def restore(self, state: State) -> list[str]:
+    def restore(self, state: State) -> tuple[str, ...]:
         """Go on from a checkpoint; return what forbids that it goes on exactly."""
-        diverged = self._trainer.restore(state)
-        return [f"environment {row} did not replay as it was played" for row in diverged]
+        return self._trainer.restore(state)
 
     def update(self) -> UpdateResult:
         """Collect and learn once."""

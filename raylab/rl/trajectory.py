@@ -19,7 +19,7 @@ class Trajectory:
     """T agent steps of N environments, time first; owned by the rollout until its next collect.
 
     Observations are in the layout in which the network stores them (see
-    :class:`raylab.rl.networks.ActorCritic`), not in that of the environment.
+    :class:`raylab.rl.networks.Network`), not in that of the environment.
     """
 
     observations: np.ndarray  # [T + 1, N, *stored]  the last row is what comes after the unroll

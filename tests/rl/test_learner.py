@@ -7,19 +7,23 @@ from torch import nn
 from raylab.errors import ConfigError
 from raylab.rl.distributions import Categorical
 from raylab.rl.learner import Learner
-from raylab.rl.networks import NetworkConfig, build_network
+from raylab.rl.networks import ActorCriticHead, NetworkConfig, build_network
 
 
 def small_network(seed=1, hidden=8):
     space = spaces.Box(-1, 1, (4,), np.float32)
     config = NetworkConfig(hidden_sizes=(hidden,))
-    return build_network(config, space, Categorical(3), torch.Generator().manual_seed(seed))
+    return build_network(
+        config, space, ActorCriticHead(Categorical(3)), torch.Generator().manual_seed(seed)
+    )
 
 
 def image_network(seed=1):
     space = spaces.Box(0, 255, (36, 36, 4), np.uint8)
     generator = torch.Generator().manual_seed(seed)
-    return build_network(NetworkConfig(features=32), space, Categorical(3), generator)
+    return build_network(
+        NetworkConfig(features=32), space, ActorCriticHead(Categorical(3)), generator
+    )
 
 
 def learner_for(network, dtype=torch.float32, max_gradient_norm=0.5):

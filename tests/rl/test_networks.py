@@ -7,10 +7,11 @@ from torch import nn
 from raylab.errors import ConfigError
 from raylab.rl.distributions import Categorical, DiagonalGaussian
 from raylab.rl.networks import (
-    MlpActorCritic,
-    NatureActorCritic,
+    ActorCriticHead,
+    MlpNetwork,
+    NatureNetwork,
     NetworkConfig,
-    SmallImageActorCritic,
+    SmallImageNetwork,
     build_network,
 )
 
@@ -60,7 +61,7 @@ class TextbookSmallImage(nn.Module):
 def network_for(shape, high=255, seed=3):
     space = spaces.Box(0, high, shape, np.uint8)
     generator = torch.Generator().manual_seed(seed)
-    return build_network(NetworkConfig(), space, Categorical(6), generator)
+    return build_network(NetworkConfig(), space, ActorCriticHead(Categorical(6)), generator)
 
 
 def images_of(shape, count=5, high=255, seed=0):
@@ -97,7 +98,7 @@ def test_nature_on_blocks_equals_the_textbook(shape, last):
     parameters, values = network(stored(network, images))
     expected_parameters, expected_values = textbook(images)
 
-    assert isinstance(network, NatureActorCritic)
+    assert isinstance(network, NatureNetwork)
     torch.testing.assert_close(parameters, expected_parameters, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(values, expected_values, rtol=1e-4, atol=1e-5)
 
@@ -126,7 +127,7 @@ def test_small_images_get_the_network_of_minatar():
     parameters, values = network(stored(network, images))
     expected_parameters, expected_values = textbook(images)
 
-    assert isinstance(network, SmallImageActorCritic)
+    assert isinstance(network, SmallImageNetwork)
     torch.testing.assert_close(parameters, expected_parameters, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(values, expected_values, rtol=1e-4, atol=1e-5)
 
@@ -134,7 +135,9 @@ def test_small_images_get_the_network_of_minatar():
 def test_vectors_get_separate_towers():
     space = spaces.Box(-1, 1, (3,), np.float32)
     config = NetworkConfig(hidden_sizes=(8, 5), activation="tanh")
-    network = build_network(config, space, DiagonalGaussian(2), torch.Generator().manual_seed(0))
+    network = build_network(
+        config, space, ActorCriticHead(DiagonalGaussian(2)), torch.Generator().manual_seed(0)
+    )
     observations = torch.randn(7, 3, generator=torch.Generator().manual_seed(1))
     weights = dict(network.named_parameters())
 
@@ -147,7 +150,7 @@ def test_vectors_get_separate_towers():
 
     parameters, values = network(observations)
 
-    assert isinstance(network, MlpActorCritic)
+    assert isinstance(network, MlpNetwork)
     torch.testing.assert_close(parameters[:, :2], tower("policy"))
     torch.testing.assert_close(values, tower("value").squeeze(1))
     assert parameters[:, 2:].equal(weights["head.log_std"].expand(7, 2))

@@ -7,12 +7,14 @@ from gymnasium import spaces
 
 from raylab.errors import ConfigError
 from raylab.rl.distributions import Categorical
-from raylab.rl.networks import NetworkConfig, build_network
+from raylab.rl.networks import ActorCriticHead, NetworkConfig, build_network
 from raylab.rl.policy import Policy, choose_device, choose_dtype, has_fast_bfloat16
 
 
 def network_for(space):
-    return build_network(NetworkConfig(), space, Categorical(3), torch.Generator().manual_seed(0))
+    return build_network(
+        NetworkConfig(), space, ActorCriticHead(Categorical(3)), torch.Generator().manual_seed(0)
+    )
 
 
 VECTOR = spaces.Box(-1, 1, (4,), np.float32)

@@ -11,7 +11,7 @@ from raylab.errors import ConfigError, TrainingError
 from raylab.rl.algorithms.ppo import DIAGNOSTICS, PPO, Batch, PPOLearner, ppo_loss
 from raylab.rl.distributions import Categorical, distribution_of
 from raylab.rl.learner import Learner
-from raylab.rl.networks import NetworkConfig, build_network
+from raylab.rl.networks import ActorCriticHead, NetworkConfig, build_network
 from raylab.rl.trajectory import Trajectory
 
 
@@ -120,7 +120,7 @@ def network_for(space, seed=1, size=3):
     observations = spaces.Box(-1, 1, (size,), np.float32)
     generator = torch.Generator().manual_seed(seed)
     config = NetworkConfig(hidden_sizes=(16,))
-    return build_network(config, observations, distribution_of(space), generator)
+    return build_network(config, observations, ActorCriticHead(distribution_of(space)), generator)
 
 
 def ppo_learner(config, space, seed=5):

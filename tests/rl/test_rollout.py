@@ -6,7 +6,7 @@ import torch
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.distributions import distribution_of
 from raylab.rl.envs import Atari, Gymnasium, make
-from raylab.rl.networks import NetworkConfig, build_network
+from raylab.rl.networks import ActorCriticHead, NetworkConfig, build_network
 from raylab.rl.policy import Policy
 from raylab.rl.rollout import Rollout
 
@@ -48,7 +48,9 @@ def counting():
 def policy_for(env, seed=2):
     distribution = distribution_of(env.action_space)
     generator = torch.Generator().manual_seed(seed)
-    network = build_network(NetworkConfig(), env.observation_space, distribution, generator)
+    network = build_network(
+        NetworkConfig(), env.observation_space, ActorCriticHead(distribution), generator
+    )
     return Policy(network, distribution)
 
 
@@ -130,7 +132,9 @@ def test_the_learner_computes_from_stored_frames_what_acting_did(precision, tole
     env = make(Atari(game="breakout"), num_envs=2, seed=1)
     distribution = distribution_of(env.action_space)
     generator = torch.Generator().manual_seed(2)
-    network = build_network(NetworkConfig(), env.observation_space, distribution, generator)
+    network = build_network(
+        NetworkConfig(), env.observation_space, ActorCriticHead(distribution), generator
+    )
     torch.nn.init.orthogonal_(network.head.policy.weight, 1.0, generator=generator)
     learner = PPO(precision=precision).make_learner(network)
     rollout = Rollout(env, Policy(learner.network, distribution), 24, generator)

@@ -1,1 +1,6 @@
-"""Algorithms, one file each: configuration, loss and update, readable top to bottom."""
+"""Learning algorithms, one file each: configuration, loss, update."""
+
+from raylab.rl.algorithms.ppo import PPO
+
+AlgorithmConfig = PPO
+"""The algorithm of an experiment: the union of all configurations."""

@@ -17,13 +17,17 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from torch import Tensor
 
 from raylab.errors import ConfigError, TrainingError
-from raylab.rl.distributions import ActionDistribution
+from raylab.rl.agent import Generators
+from raylab.rl.distributions import ActionDistribution, distribution_of
+from raylab.rl.envs import ActionSpace, VectorEnv
 from raylab.rl.learner import Learner
-from raylab.rl.networks import ActorCritic, NetworkConfig
-from raylab.rl.policy import Precision, choose_dtype
+from raylab.rl.networks import ActorCriticHead, Network, NetworkConfig, build_network
+from raylab.rl.on_policy import OnPolicyAgent
+from raylab.rl.policy import Policy, Precision, choose_dtype
 from raylab.rl.targets import explained_variance, generalized_advantages
 from raylab.rl.trajectory import Trajectory
 
@@ -109,7 +113,19 @@ class PPO:
         """Agent steps in an update."""
         return self.num_envs * self.unroll_length
 
-    def make_learner(self, network: ActorCritic) -> Learner:
+    @property
+    def depends_on_length(self) -> bool:
+        """Whether the numbers depend on the planned length of training."""
+        return self.anneal_learning_rate
+
+    def make_network(
+        self, observations: spaces.Box, actions: ActionSpace, generator: torch.Generator
+    ) -> Network:
+        """Return the network for an environment's spaces, initialised, in float32."""
+        head = ActorCriticHead(distribution_of(actions))
+        return build_network(self.network, observations, head, generator)
+
+    def make_learner(self, network: Network) -> Learner:
         """Return what moves the weights of a network, in the configured precision."""
         return Learner(
             network,
@@ -118,10 +134,22 @@ class PPO:
             max_gradient_norm=self.max_gradient_norm,
         )
 
-    @property
-    def learner_class(self) -> type[PPOLearner]:
-        """What learns by this configuration."""
-        return PPOLearner
+    def make_policy(self, network: Network, actions: ActionSpace) -> Policy:
+        """Return the policy that acts by a network."""
+        return Policy(network, distribution_of(actions))
+
+    def make_trajectory_learner(
+        self, learner: Learner, distribution: ActionDistribution, generator: torch.Generator
+    ) -> PPOLearner:
+        """Return what learns by this configuration."""
+        return PPOLearner(self, learner, distribution, generator)
+
+    def make_agent(
+        self, env: VectorEnv, learner: Learner, generators: Generators, until_agent_steps: int
+    ) -> OnPolicyAgent:
+        """Return PPO at work: unroll, update, unroll."""
+        policy = self.make_policy(learner.network, env.action_space)
+        return OnPolicyAgent(self, env, policy, learner, generators, until_agent_steps)
 
     def learning_rate_at(self, agent_steps: int, until_agent_steps: int) -> float:
         """Return the learning rate of an update that begins after so many agent steps."""
