@@ -15,6 +15,7 @@ import pandas as _pandas
 import raylab.frame.settings as _settings  # noqa: F401  registers the options
 from raylab.frame.facade.adoption import adopting as _adopting
 from raylab.frame.facade.parsing import to_datetime, to_numeric
+from raylab.frame.facade.reading import read_parquet
 from raylab.frame.facade.toplevel import (
     clear_cache,
     concat,
@@ -23,7 +24,6 @@ from raylab.frame.facade.toplevel import (
     from_pandas,
     from_polars,
     merge,
-    read_parquet,
 )
 from raylab.frame.support import FallbackWarning
 

@@ -265,3 +265,13 @@ def test_ambiguous_truth_raises_as_in_pandas(path: Path) -> None:
 
     with pytest.raises(ValueError, match="truth value of a DataFrame is ambiguous"):
         bool(df)
+
+
+@pytest.mark.parametrize("label", ["name", "index", "columns"])
+def test_labels_like_attributes_keep_their_values(label: str) -> None:
+    series = pd.Series([1, 2], index=[label, "x"])
+    df = pd.DataFrame({label: [1, 2], "x": [3, 4]})
+
+    assert series.tolist() == [1, 2]
+    assert df[label].tolist() == [1, 2]
+    assert df.dtypes[label] == np.int64

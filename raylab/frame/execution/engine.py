@@ -77,8 +77,14 @@ def run(node: Node, *, ordered: bool) -> pl.DataFrame:
             frame = collect(Lowering(members=members).root(plan, ordered=ordered))
     except pl.exceptions.PolarsError as error:
         check_sources(plan)
-        raise ExecutionError(f"the engine failed on\n{plan.describe()}\n{error}") from error
+        raise ExecutionError(f"the engine failed on\n{_told(plan)}\n{error}") from error
     return frame.select(list(node.schema))
+
+
+def _told(plan: Node) -> str:
+    """A plan in two lines: its last node, and what it reads."""
+    leaves = [node.describe() for node in walk(plan) if not node.children]
+    return "\n".join(dict.fromkeys((plan.describe(), *leaves)))
 
 
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:

@@ -82,13 +82,8 @@ def lower_node(node: Node, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
 
 @lower_node.register
 def _scan(node: Scan, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
-    return _part(node, node.source.read(node.columns, None))
-
-
-def _part(node: Scan, frame: pl.LazyFrame) -> pl.LazyFrame:
-    if node.start == 0 and node.length is None:
-        return frame
-    return frame.slice(node.start, node.length)
+    frame: pl.LazyFrame = node.source.read(node.columns, None, node.start, node.length)
+    return frame
 
 
 @lower_node.register
@@ -102,7 +97,7 @@ def _row_number(node: RowNumber, lowering: Lowering, ordered: bool) -> pl.LazyFr
     start = node.start
     if isinstance(child, Scan):
         # Numbered by the scan itself: filters above can still be pushed into the file.
-        frame = _part(child, child.source.read(child.columns, node.name))
+        frame: pl.LazyFrame = child.source.read(child.columns, node.name, child.start, child.length)
         start -= child.start * node.step
     else:
         frame = lowering.lower(child, ordered=True).with_row_index(node.name)

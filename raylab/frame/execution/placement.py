@@ -64,7 +64,8 @@ def _is_small(plan: Node) -> bool:
 
 def in_memory(scan: Scan) -> bool:
     """Whether the rows are objects of this process, which no other can read."""
-    return isinstance(scan.source, PandasSource | FrameSource)
+    source = scan.source
+    return isinstance(source, PandasSource | FrameSource) or getattr(source, "in_process", False)
 
 
 def _needs_cluster(size: int) -> bool:

@@ -57,7 +57,7 @@ class Shipping:
         if isinstance(scan.source, StoredSource):
             return scan.source.overlapping(scan.start, scan.rows)
         if scan.fingerprint not in self._stored:
-            rows = scan.source.read(scan.columns, None).slice(scan.start, scan.length)
+            rows = scan.source.read(scan.columns, None, scan.start, scan.length)
             self._stored[scan.fingerprint] = runtime.put(Block(rows.collect()))
         return [self._stored[scan.fingerprint]], 0
 

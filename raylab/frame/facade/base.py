@@ -40,7 +40,7 @@ class LazyObject:
         "_origin",
         "_guard",
     ]
-    _internal_names_set: ClassVar[set[str]] = set(_internal_names)
+    _internal_names_set: ClassVar[set[str]] = pd.DataFrame._internal_names_set | {*_internal_names}
 
     @property
     def _mgr(self) -> Any:

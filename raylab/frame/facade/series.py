@@ -36,7 +36,7 @@ class Series(LazyObject, pd.Series):
         "_origin",
         "_guard",
     ]
-    _internal_names_set: ClassVar[set[Any]] = set(_internal_names)
+    _internal_names_set: ClassVar[set[Any]] = pd.Series._internal_names_set | set(_internal_names)
 
     @property
     def _constructor(self) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from pandas.api.extensions import no_default
 
 from raylab.frame import support
 from raylab.frame.execution.cache import CACHE
@@ -18,78 +17,6 @@ from raylab.frame.plan.nodes import Concat, Scan
 from raylab.frame.plan.schema import NotNative, same_dtype
 from raylab.frame.sources.memory import FrameSource
 from raylab.frame.sources.polars import typed_frame
-
-
-def read_parquet(
-    path: Any,
-    engine: Any = no_default,
-    columns: list[str] | None = None,
-    storage_options: Any = None,
-    dtype_backend: Any = no_default,
-    filesystem: Any = None,
-    filters: Any = None,
-    to_pandas_kwargs: Any = None,
-    **kwargs: Any,
-) -> DataFrame:
-    """A lazy frame over a Parquet file, a list of files, a folder or a glob pattern.
-
-    The footers are read now, the data when it is needed: a file that is changed in between
-    raises SourceChangedError and never gives other data. Arguments as in pandas; those beyond
-    ``path`` and ``columns`` read at once, by pandas.
-
-    Raises:
-        FileNotFoundError: nothing is there.
-    """
-    from raylab.frame.sources.parquet import open_parquet
-
-    others = (storage_options, filesystem, filters, to_pandas_kwargs)
-    try:
-        if any(other is not None for other in others) or kwargs:
-            raise NotNative("arguments beyond path and columns")
-        if engine not in (no_default, "auto", "pyarrow") or dtype_backend is not no_default:
-            raise NotNative("argument engine or dtype_backend")
-        source = open_parquet(path)
-        return lazy_frame(_scan_state(source, columns), _WithAttrs(source.attrs))
-    except NotNative as reason:
-        with support.falling_back("read_parquet", str(reason)):
-            arguments: dict[str, Any] = {
-                "engine": engine,
-                "columns": columns,
-                "storage_options": storage_options,
-                "dtype_backend": dtype_backend,
-                "filesystem": filesystem,
-                "filters": filters,
-                "to_pandas_kwargs": to_pandas_kwargs,
-            }
-            given = {k: v for k, v in arguments.items() if v is not None and v is not no_default}
-            frame: DataFrame = adopt(pd.read_parquet(path, **given, **kwargs))
-            support.record("read_parquet", str(reason), len(frame), 0.0)
-            return frame
-
-
-class _WithAttrs:
-    """Carries the attributes of a file to its frame."""
-
-    def __init__(self, attrs: dict[str, Any]) -> None:
-        self._attrs = attrs
-
-
-def _scan_state(source: Any, columns: list[str] | None) -> FrameState:
-    labels = list(source.labels)
-    if columns is not None:
-        if not all(label in labels for label in columns) or not columns:
-            raise NotNative("columns that are not in the file")
-        labels = list(columns)
-    index: Any
-    if isinstance(source.index, tuple):
-        names = tuple(level.name for level in source.index)
-        stored = tuple(level.column for level in source.index)
-        index = Levels(tuple(Column(name) for name in stored), names)
-    else:
-        stored = ()
-        index = RangeSpec(source.index.start, source.index.step, source.index.name)
-    scan = Scan(source, tuple(dict.fromkeys([*source.labels, *stored])))
-    return FrameState(scan, {label: Column(label) for label in labels}, index)
 
 
 def from_pandas(data: Any) -> Any:

@@ -34,8 +34,17 @@ class Source(Protocol):
         """The estimated size in memory."""
         ...
 
-    def read(self, columns: tuple[str, ...], row_index: str | None) -> Any:
-        """The engine's lazy frame of the columns, with a numbering of the rows when asked."""
+    def read(
+        self,
+        columns: tuple[str, ...],
+        row_index: str | None,
+        start: int = 0,
+        length: int | None = None,
+    ) -> Any:
+        """The engine's lazy frame of the columns, for a part of the rows.
+
+        When asked it has a numbering of the rows, which counts from the first row of the source.
+        """
         ...
 
     def check(self) -> None:

@@ -52,12 +52,16 @@ class PandasSource:
         """The size of the frame without its index."""
         return int(self.frame.memory_usage(index=False).sum())
 
-    def read(self, columns: tuple[str, ...], row_index: str | None) -> pl.LazyFrame:
+    def read(
+        self,
+        columns: tuple[str, ...],
+        row_index: str | None,
+        start: int = 0,
+        length: int | None = None,
+    ) -> pl.LazyFrame:
         """The columns, converted when they are first used."""
         frame = pl.DataFrame([self._series(name) for name in columns])
-        if row_index is not None:
-            frame = frame.with_row_index(row_index)
-        return frame.lazy()
+        return numbered_part(frame.lazy(), row_index, start, length)
 
     def check(self) -> None:
         """Data in memory stays what it was."""
@@ -119,6 +123,15 @@ def _field(dtype: Dtype, values: Any) -> Field:
     return Field(dtype, nullable=bool(pd.isna(values).any()))
 
 
+def numbered_part(
+    frame: pl.LazyFrame, row_index: str | None, start: int, length: int | None
+) -> pl.LazyFrame:
+    """Rows of a frame, where asked with their numbers in the whole frame."""
+    if row_index is not None:
+        frame = frame.with_row_index(row_index)
+    return frame if start == 0 and length is None else frame.slice(start, length)
+
+
 @dataclass(frozen=True, eq=False)
 class FrameSource:
     """Rows that the engine computed or that came as a Polars frame."""
@@ -137,13 +150,15 @@ class FrameSource:
         """The size of the frame."""
         return int(self.frame.estimated_size())
 
-    def read(self, columns: tuple[str, ...], row_index: str | None) -> pl.LazyFrame:
+    def read(
+        self,
+        columns: tuple[str, ...],
+        row_index: str | None,
+        start: int = 0,
+        length: int | None = None,
+    ) -> pl.LazyFrame:
         """The columns as they are."""
-        frame = self.frame.lazy()
-        if row_index is not None:
-            frame = frame.with_row_index(row_index)
-            return frame.select([row_index, *columns])
-        return frame.select(columns)
+        return numbered_part(self.frame.lazy().select(columns), row_index, start, length)
 
     def check(self) -> None:
         """Data in memory stays what it was."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import accumulate
-from pathlib import Path
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -19,25 +18,10 @@ from pandas.io._util import (  # type: ignore[import-not-found]  # not in the st
     arrow_table_to_pandas,
 )
 
-from raylab.errors import SourceChangedError
 from raylab.frame.plan.fingerprint import structural_fingerprint
 from raylab.frame.plan.schema import FLOAT64, OBJECT, Dtype, Field, NotNative, Schema
-
-
-@dataclass(frozen=True)
-class FileIdentity:
-    """What tells a file from a later one under the same name."""
-
-    path: str
-    size: int
-    modified_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, path: str) -> FileIdentity:
-        """The identity of a file as it is now."""
-        stat = Path(path).stat()
-        return cls(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+from raylab.frame.sources.files import FileIdentity, file_system, frozen_options, identities
+from raylab.frame.sources.folders import FolderKey, data_files, fragments
 
 
 @dataclass(frozen=True)
@@ -64,49 +48,59 @@ class ParquetSource:
     Attributes:
         files: in the order of their rows.
         fields: pandas' dtypes of all columns; no-null facts come from the footers.
-        group_rows: the rows of each row group, over all files.
+        group_rows: the rows of each row group, by file.
         total_bytes: uncompressed.
         index: index levels that are columns, or a range.
         labels: the visible columns, in order.
         attrs: ``DataFrame.attrs`` as pandas stored them.
+        keys: columns that the names of folders tell.
     """
 
     files: tuple[FileIdentity, ...]
     fields: Schema
-    group_rows: tuple[int, ...]
+    group_rows: tuple[tuple[int, ...], ...]
     total_bytes: int
     index: tuple[IndexColumn, ...] | IndexRange
     labels: tuple[str, ...]
     attrs: dict[str, Any]
+    keys: tuple[FolderKey, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
         """The identities of the files."""
-        return structural_fingerprint(_Identity(self.files))
+        return structural_fingerprint(_Identity(self.files, self.keys))
 
     @cached_property
     def rows(self) -> int:
         """The number of rows, from the footers."""
-        return sum(self.group_rows)
+        return sum(map(sum, self.group_rows))
 
     @cached_property
     def piece_starts(self) -> tuple[int, ...]:
         """The first row of each row group: where cutting the rows costs nothing."""
-        return tuple(accumulate(self.group_rows[:-1], initial=0))
+        groups = list(chain.from_iterable(self.group_rows))
+        return tuple(accumulate(groups[:-1], initial=0))
 
     @property
     def nbytes(self) -> int:
         """The uncompressed size, from the footers."""
         return self.total_bytes
 
-    def read(self, columns: tuple[str, ...], row_index: str | None) -> pl.LazyFrame:
+    @property
+    def in_process(self) -> bool:
+        """Whether no other process can see the files."""
+        return self.files[0].in_process
+
+    def read(
+        self,
+        columns: tuple[str, ...],
+        row_index: str | None,
+        start: int = 0,
+        length: int | None = None,
+    ) -> pl.LazyFrame:
         """A lazy scan; columns whose dtype pandas widens are widened here."""
-        frame = pl.scan_parquet(
-            [f.path for f in self.files],
-            row_index_name=row_index,
-            glob=False,
-            hive_partitioning=False,
-        )
+        scan = self._scan_local if self.files[0].is_local else self._scan_remote
+        frame = scan(row_index, start, length)
         casts = [
             pl.col(name).cast(pl.Float64)
             for name in columns
@@ -115,9 +109,30 @@ class ParquetSource:
         frame = frame.select([*columns, *([row_index] if row_index else [])])
         return frame.with_columns(casts) if casts else frame
 
+    def _scan_local(self, row_index: str | None, start: int, length: int | None) -> pl.LazyFrame:
+        frame = pl.scan_parquet(
+            [f.path for f in self.files],
+            row_index_name=row_index,
+            glob=False,
+            hive_partitioning=bool(self.keys),
+            hive_schema={k.name: pl.Enum(k.texts) for k in self.keys} or None,
+        )
+        return frame if start == 0 and length is None else frame.slice(start, length)
+
+    def _scan_remote(self, row_index: str | None, start: int, length: int | None) -> pl.LazyFrame:
+        """Row groups by pyarrow, which takes filters and the choice of columns."""
+        end = self.rows if length is None else start + length
+        data, first = fragments(self.files, self.group_rows, self.keys, start, end)
+        frame = pl.scan_pyarrow_dataset(data)
+        if row_index is not None:
+            frame = frame.with_row_index(row_index, first)
+        if self.keys:
+            frame = frame.with_columns(pl.col(k.name).cast(pl.Enum(k.texts)) for k in self.keys)
+        return frame.slice(start - first, end - start)
+
     @cached_property
     def _widened(self) -> frozenset[str]:
-        arrow = pq.read_schema(self.files[0].path)
+        arrow = footer(self.files[0]).schema.to_arrow_schema()
         return frozenset(f.name for f in arrow if pa.types.is_integer(f.type))
 
     def check(self) -> None:
@@ -127,98 +142,92 @@ class ParquetSource:
             SourceChangedError: a file was changed, replaced or removed since the scan.
         """
         for known in self.files:
-            try:
-                current: FileIdentity | None = FileIdentity.of(known.path)
-            except OSError:
-                current = None
-            if current != known:
-                what = "is gone" if current is None else "has changed"
-                raise SourceChangedError(
-                    f"{known.path} {what} since read_parquet; read it again, "
-                    f"or keep the data with df.copy() before the file is written."
-                )
+            known.check("read_parquet")
+
+    def key_of(self, file: FileIdentity, name: str) -> int | str:
+        """The value of a folder key for a file."""
+        key = next(key for key in self.keys if key.name == name)
+        parts = file.path.split("/")
+        text = next(p.partition("=")[2] for p in parts if p.startswith(f"{name}="))
+        return int(text) if key.whole_numbers else text
+
+    def only(self, files: tuple[FileIdentity, ...]) -> ParquetSource:
+        """Some of the files."""
+        return _open(files, self.keys)
+
+    def is_widened(self, name: str, field: Field) -> bool:
+        """Whether missing values made floats or objects of numbers or bools."""
+        return field.dtype == OBJECT or (name in self._widened and field.dtype == FLOAT64)
 
     def describe(self) -> str:
         """A short name for ``explain``."""
         more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
-        return f"parquet {Path(self.files[0].path).name}{more}, {self.rows} rows"
+        return f"parquet {self.files[0].name}{more}, {self.rows} rows"
 
 
 @dataclass(frozen=True)
 class _Identity:
     files: tuple[FileIdentity, ...]
+    keys: tuple[FolderKey, ...]
 
 
-def open_parquet(path: Any) -> ParquetSource:
-    """The source for a file, a list of files, a folder or a glob pattern.
+def open_parquet(path: Any, storage_options: Mapping[str, Any] | None = None) -> ParquetSource:
+    """The source for a file, a list of files, a folder or a glob pattern; or URLs of such.
 
     Raises:
-        NotNative: the files need what only pandas' own reader does (remote paths, hive
-            partitions, differing schemas, categories).
+        NotNative: the files need what only pandas' own reader does (differing schemas, stored
+            categories).
         FileNotFoundError: nothing is there.
+        pyarrow.ArrowInvalid: a file is no Parquet file; names it.
     """
-    files = tuple(FileIdentity.of(name) for name in _expand(path))
-    return _open(files)
-
-
-def _expand(path: Any) -> list[str]:
-    if isinstance(path, list | tuple):
-        return [name for item in path for name in _expand(item)]
-    if not isinstance(path, str | Path):
-        raise NotNative(f"reading from {type(path).__name__}")
-    text = str(path)
-    if "://" in text:
-        raise NotNative("remote paths")
-    location = Path(text).expanduser()
-    if location.is_dir():
-        names = sorted(_data_files(location))
-        if not names:
-            raise NotNative("a folder without files")
-        return names
-    if not location.exists() and any(mark in text for mark in "*?["):
-        base = Path(location.anchor) if location.is_absolute() else Path()
-        pattern = str(location.relative_to(location.anchor)) if location.is_absolute() else text
-        names = sorted(str(found) for found in base.glob(pattern))
-        if names:
-            return names
-    if not location.exists():
-        raise FileNotFoundError(2, "No such file or directory", text)
-    return [str(location.resolve())]
-
-
-def _data_files(folder: Path) -> Iterable[str]:
-    for found in folder.rglob("*"):
-        inside = found.relative_to(folder).parts
-        if any(part.startswith(("_", ".")) for part in inside) or not found.is_file():
-            continue
-        if any("=" in part for part in inside[:-1]):
-            raise NotNative("hive partitions")
-        yield str(found.resolve())
+    options = frozen_options(storage_options)
+    names, keys = data_files(path, options)
+    return _open(identities(names, options), keys)
 
 
 @lru_cache(maxsize=256)
-def _open(files: tuple[FileIdentity, ...]) -> ParquetSource:
-    footers = [pq.read_metadata(f.path) for f in files]
+def _open(files: tuple[FileIdentity, ...], keys: tuple[FolderKey, ...]) -> ParquetSource:
+    footers = [footer(f) for f in files]
     arrow: pa.Schema = footers[0].schema.to_arrow_schema()
-    for footer in footers[1:]:
-        if not footer.schema.to_arrow_schema().equals(arrow):
+    for other in footers[1:]:
+        if not other.schema.to_arrow_schema().equals(arrow):
             raise NotNative("files with different schemas")
-    if len(set(arrow.names)) < len(arrow.names):
+    if len(set(arrow.names) | {k.name for k in keys}) < len(arrow.names) + len(keys):
         raise NotNative("duplicate column names")
     nulls = _null_counts(footers)
     empty = arrow_table_to_pandas(arrow.empty_table(), to_pandas_kwargs={"ignore_metadata": True})
     typed = arrow_table_to_pandas(arrow.empty_table())
     fields = {f.name: _field(_dtype(f.name, typed, empty), nulls.get(f.name)) for f in arrow}
-    rows = tuple(m.row_group(g).num_rows for m in footers for g in range(m.num_row_groups))
+    groups = tuple(tuple(m.row_group(g).num_rows for g in range(m.num_row_groups)) for m in footers)
     stored = arrow.pandas_metadata or {}
-    index = _index(stored, arrow.names, sum(rows), single=len(files) == 1)
+    rows = sum(map(sum, groups))
+    index = _index(stored, arrow.names, rows, single=len(files) == 1 and not keys)
     hidden = {level.column for level in index} if isinstance(index, tuple) else set()
     labels = tuple(name for name in arrow.names if name not in hidden)
     if list(labels) != list(typed.columns):
         raise NotNative("column labels other than strings")
     total = sum(m.row_group(g).total_byte_size for m in footers for g in range(m.num_row_groups))
     attrs = json.loads((arrow.metadata or {}).get(b"PANDAS_ATTRS", b"{}"))
-    return ParquetSource(files, fields, rows, total, index, labels, attrs)
+    for key in keys:
+        fields[key.name] = Field(key.dtype, nullable=False)
+    labels = (*labels, *(key.name for key in keys))
+    return ParquetSource(files, fields, groups, total, index, labels, attrs, keys)
+
+
+def footer(file: FileIdentity) -> Any:
+    """The metadata of a file.
+
+    Raises:
+        pyarrow.ArrowInvalid: it is no Parquet file; names it.
+    """
+    try:
+        if file.is_local:
+            return pq.read_metadata(file.path)
+        system, inner = file_system(file.path, file.options)
+        with system.open(inner, "rb") as opened:
+            return pq.read_metadata(opened)
+    except pa.ArrowInvalid as error:
+        raise pa.ArrowInvalid(f"{file.path}: {error}") from error
 
 
 def _dtype(name: str, typed: pd.DataFrame, empty: pd.DataFrame) -> Dtype:

@@ -11,6 +11,7 @@ import polars as pl
 
 from raylab.frame.plan.fingerprint import new_token
 from raylab.frame.plan.schema import Schema
+from raylab.frame.sources.memory import numbered_part
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,19 @@ class StoredSource:
             return [self.partitions[0].reference], 0
         return [self.partitions[i].reference for i in inside], start - self.piece_starts[inside[0]]
 
-    def read(self, columns: tuple[str, ...], row_index: str | None) -> pl.LazyFrame:
+    def read(
+        self,
+        columns: tuple[str, ...],
+        row_index: str | None,
+        start: int = 0,
+        length: int | None = None,
+    ) -> pl.LazyFrame:
         """The columns, brought into this process."""
         from raylab import runtime
 
         blocks = [runtime.get(p.reference, "a persisted partition") for p in self.partitions]
         frame: pl.DataFrame = pl.concat([block.frame.select(columns) for block in blocks])
-        return (frame if row_index is None else frame.with_row_index(row_index)).lazy()
+        return numbered_part(frame.lazy(), row_index, start, length)
 
     def check(self) -> None:
         """Stored rows stay what they were."""

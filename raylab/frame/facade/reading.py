@@ -1,0 +1,113 @@
+"""Readers of files: a lazy frame over a source, or pandas' own reader, counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+from pandas.api.extensions import no_default
+
+from raylab.frame import support
+from raylab.frame.facade.adoption import adopt
+from raylab.frame.facade.dataframe import DataFrame, lazy_frame
+from raylab.frame.facade.filters import filtered, split_by_key
+from raylab.frame.facade.state import FrameState, Levels, RangeSpec
+from raylab.frame.plan.expressions import Column
+from raylab.frame.plan.nodes import Scan
+from raylab.frame.plan.schema import NotNative
+
+
+def read_parquet(
+    path: Any,
+    engine: Any = no_default,
+    columns: list[str] | None = None,
+    storage_options: Any = None,
+    dtype_backend: Any = no_default,
+    filesystem: Any = None,
+    filters: Any = None,
+    to_pandas_kwargs: Any = None,
+    **kwargs: Any,
+) -> DataFrame:
+    """A lazy frame over a Parquet file, a list of files, a folder or a glob pattern.
+
+    A path may be a URL of fsspec. Names of folders such as ``year=2024`` give columns. The footers
+    are read now, the data when it is needed: a file that is changed in between raises
+    SourceChangedError and never gives other data. ``filters`` and conditions on the frame choose
+    folders and row groups by their statistics. What only pandas can read is read at once, by it.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        pyarrow.ArrowInvalid: a file is no Parquet file; names it.
+    """
+    from raylab.frame.sources.parquet import open_parquet
+
+    def native() -> DataFrame:
+        if filesystem is not None or to_pandas_kwargs is not None or kwargs:
+            raise NotNative("arguments beyond columns, filters and storage_options")
+        if engine not in (no_default, "auto", "pyarrow") or dtype_backend is not no_default:
+            raise NotNative("argument engine or dtype_backend")
+        source = open_parquet(path, storage_options)
+        conditions: Any = None
+        if filters is not None:
+            source, conditions = split_by_key(source, filters)
+        state = _parquet_state(source, columns)
+        if filters is not None:
+            whole = _parquet_state(source, None)
+            rows = filtered(source, lazy_frame(whole), conditions)
+            state = replace(state, rows=rows)
+            if isinstance(state.index, RangeSpec):
+                state = replace(state, index=RangeSpec(name=state.index.name))
+        return lazy_frame(state, WithAttrs(source.attrs))
+
+    arguments = {
+        "engine": engine,
+        "columns": columns,
+        "storage_options": storage_options,
+        "dtype_backend": dtype_backend,
+        "filesystem": filesystem,
+        "filters": filters,
+        "to_pandas_kwargs": to_pandas_kwargs,
+    }
+    given = {k: v for k, v in arguments.items() if v is not None and v is not no_default}
+    return native_or_pandas(native, "read_parquet", path, **given, **kwargs)
+
+
+def native_or_pandas(native: Callable[[], Any], name: str, *args: Any, **kwargs: Any) -> Any:
+    """What the native reader gives; where it refuses, what pandas' reader gives, counted."""
+    try:
+        return native()
+    except NotNative as reason:
+        with support.falling_back(name, str(reason)):
+            start = time.perf_counter()
+            result = adopt(getattr(pd, name)(*args, **kwargs))
+            rows = len(result) if isinstance(result, pd.DataFrame | pd.Series) else 0
+            support.record(name, str(reason), rows, time.perf_counter() - start)
+            return result
+
+
+class WithAttrs:
+    """Carries the attributes of a file to its frame."""
+
+    def __init__(self, attrs: dict[str, Any]) -> None:
+        self._attrs = attrs
+
+
+def _parquet_state(source: Any, columns: list[str] | None) -> FrameState:
+    labels = list(source.labels)
+    if columns is not None:
+        if not all(label in labels for label in columns) or not columns:
+            raise NotNative("columns that are not in the file")
+        labels = list(columns)
+    index: Any
+    if isinstance(source.index, tuple):
+        names = tuple(level.name for level in source.index)
+        stored = tuple(level.column for level in source.index)
+        index = Levels(tuple(Column(name) for name in stored), names)
+    else:
+        stored = ()
+        index = RangeSpec(source.index.start, source.index.step, source.index.name)
+    scan = Scan(source, tuple(dict.fromkeys([*source.labels, *stored])))
+    return FrameState(scan, {label: Column(label) for label in labels}, index)
