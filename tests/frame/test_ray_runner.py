@@ -147,8 +147,10 @@ class KillingSource:
     def nbytes(self) -> int:
         return int(self.frame.estimated_size())
 
-    def read(self, columns: tuple[str, ...], row_index: str | None) -> pl.LazyFrame:
-        frame = self.frame.lazy().select(columns)
+    def read(
+        self, columns: tuple[str, ...], row_index: str | None, start: int, length: int | None
+    ) -> pl.LazyFrame:
+        frame = self.frame.lazy().select(columns).slice(start, length)
         return frame.map_batches(self._die_once)
 
     def _die_once(self, frame: pl.DataFrame) -> pl.DataFrame:
