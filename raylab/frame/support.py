@@ -97,7 +97,16 @@ TRIGGERS = frozenset(
 
 _MACHINERY = frozenset(("raylab.frame.support", "contextlib"))
 _WRAPPERS = frozenset(
-    ("method", "printed", "indexer", "adopted", "_mgr", "_materialise", "__getattribute__")
+    (
+        "method",
+        "printed",
+        "written",
+        "indexer",
+        "adopted",
+        "_mgr",
+        "_materialise",
+        "__getattribute__",
+    )
 )
 """Functions around pandas' methods, which do not tell what the user called."""
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import polars as pl
 
 import raylab.frame.execution.aggregates
 import raylab.frame.execution.joins
 import raylab.frame.execution.windows  # noqa: F401  these register the rules of their nodes
 from raylab.errors import ExecutionError
+from raylab.frame import settings
 from raylab.frame.execution.cache import CACHE
+from raylab.frame.execution.estimates import estimated_bytes
 from raylab.frame.execution.local import run_stages
 from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.placement import choose, partitions_on_ray
@@ -30,6 +34,9 @@ from raylab.frame.plan.nodes import (
 from raylab.frame.plan.windows import Window
 from raylab.frame.sources.memory import FrameSource
 from raylab.frame.sources.stored import StoredSource
+
+_STREAMED_SHARE = 4
+"""Results above this part of the cache are not kept by a writer, which needs them only once."""
 
 
 def execute(node: Node) -> pl.DataFrame:
@@ -85,6 +92,57 @@ def _told(plan: Node) -> str:
     """A plan in two lines: its last node, and what it reads."""
     leaves = [node.describe() for node in walk(plan) if not node.children]
     return "\n".join(dict.fromkeys((plan.describe(), *leaves)))
+
+
+def batches(node: Node, rows: int) -> Iterator[pl.DataFrame]:
+    """The rows of a plan in their order, so many at a time; at least one batch, maybe empty.
+
+    A result of a size that can be kept is kept, as by ``execute``; a larger one is never whole in
+    this process. Raises as ``execute``.
+    """
+    if estimated_bytes(node) <= settings.get("cache_bytes") // _STREAMED_SHARE:
+        frames: Iterable[pl.DataFrame] = [execute(node)]
+    else:
+        frames = _streamed(node, rows)
+    given = False
+    for frame in _regrouped(frames, rows):
+        given = True
+        yield frame
+    if not given:
+        yield execute(node)
+
+
+def _streamed(node: Node, rows: int) -> Iterator[pl.DataFrame]:
+    plan, members = _prepared(compute_windows(node))
+    placement = choose(plan)
+    names = list(node.schema)
+    try:
+        if placement.runner == "ray":
+            from raylab.frame.execution.remote import stream_on_ray
+
+            stage = plan_stages(plan, placement.partitions, ordered=True)
+            frames: Iterable[pl.DataFrame] = stream_on_ray(stage, members)
+        else:
+            lowered = Lowering(members=members).root(plan, ordered=True)
+            frames = lowered.collect_batches(chunk_size=rows, engine="streaming")
+        for frame in frames:
+            yield frame.select(names)
+    except pl.exceptions.PolarsError as error:
+        check_sources(plan)
+        raise ExecutionError(f"the engine failed on\n{_told(plan)}\n{error}") from error
+
+
+def _regrouped(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """The same rows in frames of so many, the last one with the rest; none for no rows."""
+    waiting: list[pl.DataFrame] = []
+    for frame in frames:
+        waiting.append(frame)
+        while sum(part.height for part in waiting) >= rows:
+            whole = pl.concat(waiting)
+            yield whole.head(rows)
+            waiting = [whole.slice(rows)]
+    if any(part.height for part in waiting):
+        yield pl.concat(waiting)
 
 
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ when it fetches the result, and the samples from which it fixes the bounds of ra
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,11 +49,14 @@ def run_on_ray(last: Stage, members: dict[str, pl.Series]) -> pl.DataFrame:
         ExecutionError: the engine failed, or the cluster did; names the node and the partition.
         ClusterError: there is no cluster and none can be started.
     """
+    return pl.concat(list(stream_on_ray(last, members)))
+
+
+def stream_on_ray(last: Stage, members: dict[str, pl.Series]) -> Iterator[pl.DataFrame]:
+    """The partitions of a plan one after the other, computed on the cluster; raises as above."""
     partitions = persist_on_ray(last, members)[::-1]
-    frames = []
     while partitions:  # each is let go of before the next one comes
-        frames.append(own_memory(_get(partitions.pop().reference, "the result").frame))
-    return pl.concat(frames)
+        yield own_memory(_get(partitions.pop().reference, "the result").frame)
 
 
 def persist_on_ray(last: Stage, members: dict[str, pl.Series]) -> list[Partition]:

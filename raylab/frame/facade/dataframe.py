@@ -20,7 +20,7 @@ from raylab.frame.facade.state import (
     value_node,
 )
 from raylab.frame.plan.expressions import Column
-from raylab.frame.plan.nodes import HIDDEN, typed
+from raylab.frame.plan.nodes import HIDDEN, Node, typed
 
 
 class DataFrame(LazyObject, pd.DataFrame):
@@ -233,6 +233,18 @@ def compute_frame(state: FrameState) -> pd.DataFrame:
     rows = engine.execute(node)
     check_budget(int(rows.estimated_size()))
     index = compute_index(state.index, [rows[name] for name in levels], state, rows.height)
+    return frame_of(state, node, rows, index)
+
+
+def frame_of(state: FrameState, node: Node, rows: Any, index: pd.Index) -> pd.DataFrame:
+    """The pandas frame of rows that the engine computed.
+
+    Args:
+        state: what the columns are.
+        node: the plan of its value.
+        rows: all or some rows of the node.
+        index: their labels.
+    """
     arrays = {
         label: _as_typed(to_array(rows[label], dtype_of(node.schema[label])), index)
         for label in state.columns

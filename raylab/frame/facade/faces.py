@@ -36,6 +36,7 @@ from raylab.frame.facade.operators import binary, frame_binary, install_operator
 from raylab.frame.facade.selection import set_column
 from raylab.frame.facade.series import Series
 from raylab.frame.facade.ufuncs import array_ufunc
+from raylab.frame.facade.writing import install_writers
 from raylab.frame.plan.schema import NotNative
 
 
@@ -78,6 +79,7 @@ def _printing(owner: type, name: str) -> Any:
 
 def _finish(face: type, owner: type) -> None:
     install(face, owner)
+    install_writers(face, owner)
     for name, lazy in (("loc", LazyLoc), ("iloc", LazyILoc)):
         setattr(face, name, _indexer(name, owner, lazy))
     setattr(face, "__array_ufunc__", array_ufunc(owner))  # noqa: B010  as install() does

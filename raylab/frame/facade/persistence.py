@@ -15,6 +15,15 @@ from raylab.frame.sources.stored import Partition, StoredSource
 
 def persisted(state: FrameState) -> FrameState:
     """The frame over rows that are computed and kept on the cluster, or here."""
+    return _kept(state, here=settings.get("execution") == "local")
+
+
+def kept_here(state: FrameState) -> FrameState:
+    """The frame over rows that are computed and kept in this process."""
+    return _kept(state, here=True)
+
+
+def _kept(state: FrameState, *, here: bool) -> FrameState:
     state = state.settled(list(state.columns))
     index = state.index
     levels: dict[str, Expr] = {}
@@ -22,7 +31,7 @@ def persisted(state: FrameState) -> FrameState:
         levels = {_level_name(i, expr): expr for i, expr in enumerate(index.exprs)}
         index = Levels(tuple(Column(name) for name in levels), index.names)
     node = Project(state.rows, (*state.columns.items(), *levels.items()))
-    if settings.get("execution") == "local":
+    if here:
         rows = Scan(FrameSource(engine.execute(node), node.schema), tuple(node.schema))
     else:
         rows = engine.persist(node)
