@@ -16,6 +16,7 @@ import raylab.frame.settings as _settings  # noqa: F401  registers the options
 from raylab.frame.facade.adoption import adopting as _adopting
 from raylab.frame.facade.parsing import to_datetime, to_numeric
 from raylab.frame.facade.reading import read_parquet
+from raylab.frame.facade.reading_csv import read_csv
 from raylab.frame.facade.toplevel import (
     clear_cache,
     concat,
@@ -45,6 +46,7 @@ __all__ = [  # noqa: PLE0604  the rest is pandas' own list
     "from_pandas",
     "from_polars",
     "merge",
+    "read_csv",
     "read_parquet",
     "to_datetime",
     "to_numeric",

@@ -1,0 +1,322 @@
+"""A CSV file as a lazy source: one look at the whole file fixes dtypes and pieces."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import pandas as pd
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from raylab.frame.kernels.types import physical
+from raylab.frame.plan.fingerprint import structural_fingerprint
+from raylab.frame.plan.schema import OBJECT, Field, NotNative, Schema
+from raylab.frame.sources.csv_records import Piece, field_name, parsed, pieces
+from raylab.frame.sources.csv_types import Kind, Seen, converted, inferred, look
+from raylab.frame.sources.files import FileIdentity
+from raylab.frame.sources.memory import numbered_part
+
+PIECE_BYTES = 32 << 20
+_HELD_PIECES = 4
+"""The rows of a file of no more pieces are kept when its dtypes are known."""
+
+_HEAD_BYTES = 1 << 18
+_BLOCK_CELLS = 1 << 20
+"""pandas infers dtypes in blocks of about so many values."""
+
+
+@dataclass(frozen=True)
+class CsvOptions:
+    """What the user says about a file.
+
+    Attributes:
+        separator: one character.
+        header: the line with the labels, counted without skipped lines; None for none.
+        names: labels that take the place of those in the file.
+        skiprows: lines to skip at the beginning.
+        nrows: records to read; None for all.
+        missing: texts that stand for a missing value.
+        usecols: the labels to read; None for all.
+        wanted: kinds by label: text, float, int, bool, moments; of all others under None.
+        blocks: infer in blocks as pandas does with ``low_memory``.
+    """
+
+    separator: str
+    header: int | None
+    names: tuple[str, ...] | None
+    skiprows: int
+    nrows: int | None
+    missing: tuple[str, ...]
+    usecols: tuple[str, ...] | None
+    wanted: tuple[tuple[str | None, str], ...]
+    blocks: bool
+
+
+@dataclass(frozen=True, eq=False)
+class CsvSource:
+    """One CSV file.
+
+    Attributes:
+        file: as it was when its dtypes were inferred.
+        options: how it is read.
+        places: the position of each column among the fields of a record.
+        kinds: of each column.
+        fields: pandas' dtypes.
+        width: the number of fields of a record.
+        pieces: of the file, in order.
+        rows: the number of records.
+        held: the rows of a small file, which is read only once.
+    """
+
+    file: FileIdentity
+    options: CsvOptions
+    places: dict[str, int]
+    kinds: dict[str, Kind]
+    fields: Schema
+    width: int
+    pieces: tuple[Piece, ...]
+    rows: int
+    held: list[pl.DataFrame] = field(default_factory=list)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields without the rows: another process reads them."""
+        fields = dataclasses.fields(self)
+        return {f.name: [] if f.name == "held" else getattr(self, f.name) for f in fields}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The identity of the file and how it is read."""
+        return structural_fingerprint(_Identity(self.file, self.options))
+
+    @property
+    def files(self) -> tuple[FileIdentity, ...]:
+        """The file."""
+        return (self.file,)
+
+    @property
+    def in_process(self) -> bool:
+        """Whether no other process can see the file."""
+        return self.file.in_process or bool(self.held)
+
+    @cached_property
+    def piece_starts(self) -> tuple[int, ...]:
+        """The first row of each piece: where cutting the rows costs nothing."""
+        return tuple(accumulate((p.rows for p in self.pieces[:-1]), initial=0))
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the file."""
+        return self.file.size
+
+    def read(
+        self,
+        columns: tuple[str, ...],
+        row_index: str | None,
+        start: int = 0,
+        length: int | None = None,
+    ) -> pl.LazyFrame:
+        """A lazy scan, piece by piece."""
+        if self.held:
+            return numbered_part(self.held[0].lazy().select(columns), row_index, start, length)
+        end = self.rows if length is None else min(self.rows, start + length)
+        schema: dict[str, Any] = {name: _held(self.fields[name]) for name in columns}
+        if row_index is not None:
+            schema[row_index] = pl.Int64()
+        return register_io_source(self._reader(list(schema), row_index, start, end), schema=schema)
+
+    def _reader(
+        self, columns: list[str], row_index: str | None, start: int, end: int
+    ) -> Callable[..., Any]:
+        def read(
+            with_columns: list[str] | None,
+            predicate: pl.Expr | None,
+            n_rows: int | None,
+            batch_size: int | None,  # noqa: ARG001  the engine passes it
+        ) -> Iterator[pl.DataFrame]:
+            names = columns if with_columns is None else with_columns
+            stop = end if n_rows is None else min(end, start + n_rows)
+            for first, piece in zip(self.piece_starts, self.pieces, strict=True):
+                if first >= stop or first + piece.rows <= start:
+                    continue
+                data = self.file.read_bytes(piece.start, piece.end)
+                frame = self._typed(data, piece, [n for n in names if n != row_index])
+                if row_index in names:
+                    numbers = pl.int_range(first, first + piece.rows, eager=True)
+                    frame = frame.with_columns(numbers.alias(str(row_index)))
+                low = max(start - first, 0)
+                frame = frame.slice(low, stop - first - low).select(names)
+                yield frame if predicate is None else frame.filter(predicate)
+
+        return read
+
+    def _typed(self, data: bytes, piece: Piece, names: list[str]) -> pl.DataFrame:
+        places = [self.places[name] for name in names] or [next(iter(self.places.values()))]
+        texts = parsed(data, piece, self.width, places, self.options.separator)
+        return self.typed(texts, names)
+
+    def typed(self, texts: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+        """The columns of text by their position, as values by their name."""
+        if not names:
+            return texts.select(pl.lit(0).alias("")).head(texts.height)
+        return texts.select(
+            converted(
+                present(pl.col(field_name(self.places[name])), self.options),
+                self.kinds[name],
+                self.fields[name],
+            ).alias(name)
+            for name in names
+        )
+
+    def check(self) -> None:
+        """Compares the file with what was scanned.
+
+        Raises:
+            SourceChangedError: it was changed, replaced or removed since the scan.
+        """
+        if not self.held:
+            self.file.check("read_csv")
+
+    def describe(self) -> str:
+        """A short name for ``explain``."""
+        return f"csv {self.file.name}, {self.rows} rows in {len(self.pieces)} pieces"
+
+
+@dataclass(frozen=True)
+class _Identity:
+    file: FileIdentity
+    options: CsvOptions
+
+
+def present(values: pl.Expr, options: CsvOptions) -> pl.Expr:
+    """Text with null for what stands for a missing value."""
+    return pl.when(values.is_in(options.missing).not_()).then(values)
+
+
+def _held(field: Field) -> Any:
+    """The engine's dtype of a column; objects are bools with gaps."""
+    return pl.Boolean() if field.dtype == OBJECT else physical(field.dtype)
+
+
+def open_csv(file: FileIdentity, options: CsvOptions, piece_bytes: int) -> CsvSource:
+    """The source of a file; a file of few pieces is read now.
+
+    Raises:
+        NotNative: it is not certain that pandas would see the same; pandas words errors, too.
+    """
+    labels, start = _labels(file, options)
+    width = len(labels)
+    used = [
+        n for n, label in enumerate(labels) if options.usecols is None or label in options.usecols
+    ]
+    if not used or (options.usecols and len(used) != len(set(options.usecols))):
+        raise NotNative("columns that are not in the file")
+    block_rows = _block_rows(width) if options.blocks else None
+    asked = dict(options.wanted)
+    if not {label for label in asked if label is not None} <= {labels[n] for n in used}:
+        raise NotNative("dtypes of columns that are not read")
+    wanted = {labels[n]: asked.get(labels[n], asked.get(None)) for n in used}
+    seen: dict[int, list[Seen]] = {number: [] for number in used}
+    found: list[Piece] = []
+    texts: list[pl.DataFrame] = []
+    small = file.size <= _HELD_PIECES * piece_bytes
+    rows = 0
+    for piece, data in pieces(file, start, piece_bytes, options.separator):
+        frame = parsed(data, piece, width, used, options.separator)
+        if options.nrows is not None:
+            frame = frame.head(options.nrows - rows)
+        for number in used:
+            values = frame.select(present(pl.col(field_name(number)), options)).to_series()
+            moments = wanted[labels[number]] == "moments"
+            _look_in_blocks(seen[number], values, rows, block_rows, moments=moments)
+        found.append(piece)
+        rows += frame.height
+        if small:
+            texts.append(frame)
+        if rows == options.nrows:
+            break
+    if not rows:
+        raise NotNative("a file without records")
+    types = {labels[n]: inferred(labels[n], seen[n], wanted[labels[n]]) for n in used}
+    source = CsvSource(
+        file,
+        options,
+        {labels[n]: n for n in used},
+        {name: kind for name, (kind, _) in types.items()},
+        {name: field for name, (_, field) in types.items()},
+        width,
+        tuple(found),
+        rows,
+    )
+    if small:
+        source.held.append(source.typed(pl.concat(texts), list(types)))
+    return source
+
+
+def _look_in_blocks(
+    blocks: list[Seen], values: pl.Series, first: int, block_rows: int | None, *, moments: bool
+) -> None:
+    """Adds what is seen in values that begin at a row to the blocks in which pandas infers."""
+    position = 0
+    while position < len(values):
+        row = first + position
+        block = 0 if block_rows is None else row // block_rows
+        left = len(values) if block_rows is None else (block + 1) * block_rows - row
+        part = look(values.slice(position, left), moments=moments)
+        if block < len(blocks):
+            blocks[block] = blocks[block] + part
+        else:
+            blocks.append(part)
+        position += left
+
+
+def _block_rows(width: int) -> int:
+    """The rows in which pandas infers at a time: a power of two below its number of values."""
+    rows = 1
+    while rows * 2 < _BLOCK_CELLS // width:
+        rows *= 2
+    return rows
+
+
+def index_names(file: FileIdentity, arguments: dict[str, Any]) -> tuple[list[str], list[Any]]:
+    """The labels of the columns and the names of the index levels, as pandas finds them."""
+    head = file.read_bytes(0, min(file.size, _HEAD_BYTES))
+    first = pd.read_csv(io.BytesIO(head), **arguments, nrows=1)
+    return list(first.columns), list(first.index.names)
+
+
+def _labels(file: FileIdentity, options: CsvOptions) -> tuple[list[str], int]:
+    """The labels of all fields of a record, as pandas finds them, and where the records begin."""
+    head = file.read_bytes(0, min(file.size, _HEAD_BYTES))
+    bom = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+    lines = head[bom:].split(b"\n")
+    above = options.skiprows + (0 if options.header is None else options.header + 1)
+    if len(lines) < above + 1 or (file.size > len(head) and len(lines) < above + 3):
+        raise NotNative("a file of few or very long lines")
+    before = lines[:above]
+    if any(line.count(b'"') % 2 or not line.strip() for line in before):
+        raise NotNative("blank lines or line breaks in the header")
+    arguments: Mapping[str, Any] = {
+        "sep": options.separator,
+        "header": options.header,
+        "names": None if options.names is None else list(options.names),
+        "skiprows": options.skiprows,
+        "nrows": 1,
+        "dtype": str,
+        "na_filter": False,
+    }
+    try:
+        first = pd.read_csv(io.BytesIO(head), **arguments)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise NotNative("a beginning that cannot be read") from error
+    labels = list(first.columns)
+    if not isinstance(first.index, pd.RangeIndex) or not all(type(n) is str for n in labels):
+        raise NotNative("labels that are no strings, or more fields than labels")
+    if len(set(labels)) < len(labels):
+        raise NotNative("equal labels")
+    return labels, bom + sum(len(line) + 1 for line in before)
