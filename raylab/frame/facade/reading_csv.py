@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pandas.api.extensions import no_default
 from pandas.api.types import pandas_dtype
 
 from raylab.frame import settings
+from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.dataframe import lazy_frame
 from raylab.frame.facade.reading import native_or_pandas
 from raylab.frame.facade.state import FrameState, IndexSpec, Levels, RangeSpec
@@ -61,15 +63,19 @@ _PLAIN: dict[str, tuple[Any, ...]] = {
 
 @functools.wraps(pd.read_csv)
 def read_csv(filepath_or_buffer: Any, *args: Any, **kwargs: Any) -> Any:
-    """A lazy frame over a CSV file, with pandas' dtypes; arguments as in pandas.
+    """A frame of a CSV file, with pandas' dtypes; arguments as in pandas.
 
-    The whole file is looked at once, in pieces, to infer its dtypes as pandas does; the data is
-    read when it is needed. Files that pandas might read differently are read by it, at once.
+    A file smaller than a partition (``pd.options.raylab.target_partition_bytes``) is read by
+    pandas. A larger one becomes a lazy frame: the whole file is looked at once, in pieces, to infer
+    its dtypes as pandas does; the data is read when it is needed. What pandas might read
+    differently is read by pandas, and counted.
 
     Raises:
         pandas.errors.ParserError: a line has too many fields; names the line and the file.
     """
     try:
+        if _is_small(filepath_or_buffer):
+            return adopt(pd.read_csv(filepath_or_buffer, *args, **kwargs))
         return native_or_pandas(
             lambda: _native(filepath_or_buffer, *args, **kwargs),
             "read_csv",
@@ -83,6 +89,16 @@ def read_csv(filepath_or_buffer: Any, *args: Any, **kwargs: Any) -> Any:
                 f"{str(error).strip()} (in {filepath_or_buffer})"
             ) from error
         raise
+
+
+def _is_small(path: Any) -> bool:
+    """Whether a local file is smaller than a partition; it need not be there."""
+    try:
+        size = Path(plain_path(path)).stat().st_size
+    except (NotNative, OSError, ValueError):
+        return False
+    limit: int = settings.get("target_partition_bytes")
+    return size < limit
 
 
 def _native(path: Any, *args: Any, **kwargs: Any) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import Any
@@ -20,12 +19,8 @@ from raylab.frame.plan.schema import OBJECT, Field, NotNative, Schema
 from raylab.frame.sources.csv_records import Piece, field_name, parsed, pieces
 from raylab.frame.sources.csv_types import Kind, Seen, converted, inferred, look
 from raylab.frame.sources.files import FileIdentity
-from raylab.frame.sources.memory import numbered_part
 
 PIECE_BYTES = 32 << 20
-_HELD_PIECES = 4
-"""The rows of a file of no more pieces are kept when its dtypes are known."""
-
 _HEAD_BYTES = 1 << 18
 _BLOCK_CELLS = 1 << 20
 """pandas infers dtypes in blocks of about so many values."""
@@ -71,7 +66,6 @@ class CsvSource:
         width: the number of fields of a record.
         pieces: of the file, in order.
         rows: the number of records.
-        held: the rows of a small file, which is read only once.
     """
 
     file: FileIdentity
@@ -82,12 +76,6 @@ class CsvSource:
     width: int
     pieces: tuple[Piece, ...]
     rows: int
-    held: list[pl.DataFrame] = field(default_factory=list)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The fields without the rows: another process reads them."""
-        fields = dataclasses.fields(self)
-        return {f.name: [] if f.name == "held" else getattr(self, f.name) for f in fields}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -102,7 +90,7 @@ class CsvSource:
     @property
     def in_process(self) -> bool:
         """Whether no other process can see the file."""
-        return self.file.in_process or bool(self.held)
+        return self.file.in_process
 
     @cached_property
     def piece_starts(self) -> tuple[int, ...]:
@@ -122,8 +110,6 @@ class CsvSource:
         length: int | None = None,
     ) -> pl.LazyFrame:
         """A lazy scan, piece by piece."""
-        if self.held:
-            return numbered_part(self.held[0].lazy().select(columns), row_index, start, length)
         end = self.rows if length is None else min(self.rows, start + length)
         schema: dict[str, Any] = {name: _held(self.fields[name]) for name in columns}
         if row_index is not None:
@@ -158,10 +144,6 @@ class CsvSource:
     def _typed(self, data: bytes, piece: Piece, names: list[str]) -> pl.DataFrame:
         places = [self.places[name] for name in names] or [next(iter(self.places.values()))]
         texts = parsed(data, piece, self.width, places, self.options.separator)
-        return self.typed(texts, names)
-
-    def typed(self, texts: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-        """The columns of text by their position, as values by their name."""
         if not names:
             return texts.select(pl.lit(0).alias("")).head(texts.height)
         return texts.select(
@@ -179,8 +161,7 @@ class CsvSource:
         Raises:
             SourceChangedError: it was changed, replaced or removed since the scan.
         """
-        if not self.held:
-            self.file.check("read_csv")
+        self.file.check("read_csv")
 
     def describe(self) -> str:
         """A short name for ``explain``."""
@@ -204,7 +185,7 @@ def _held(field: Field) -> Any:
 
 
 def open_csv(file: FileIdentity, options: CsvOptions, piece_bytes: int) -> CsvSource:
-    """The source of a file; a file of few pieces is read now.
+    """The source of a file, which is looked at once.
 
     Raises:
         NotNative: it is not certain that pandas would see the same; pandas words errors, too.
@@ -223,8 +204,6 @@ def open_csv(file: FileIdentity, options: CsvOptions, piece_bytes: int) -> CsvSo
     wanted = {labels[n]: asked.get(labels[n], asked.get(None)) for n in used}
     seen: dict[int, list[Seen]] = {number: [] for number in used}
     found: list[Piece] = []
-    texts: list[pl.DataFrame] = []
-    small = file.size <= _HELD_PIECES * piece_bytes
     rows = 0
     for piece, data in pieces(file, start, piece_bytes, options.separator):
         frame = parsed(data, piece, width, used, options.separator)
@@ -236,14 +215,12 @@ def open_csv(file: FileIdentity, options: CsvOptions, piece_bytes: int) -> CsvSo
             _look_in_blocks(seen[number], values, rows, block_rows, moments=moments)
         found.append(piece)
         rows += frame.height
-        if small:
-            texts.append(frame)
         if rows == options.nrows:
             break
     if not rows:
         raise NotNative("a file without records")
     types = {labels[n]: inferred(labels[n], seen[n], wanted[labels[n]]) for n in used}
-    source = CsvSource(
+    return CsvSource(
         file,
         options,
         {labels[n]: n for n in used},
@@ -253,9 +230,6 @@ def open_csv(file: FileIdentity, options: CsvOptions, piece_bytes: int) -> CsvSo
         tuple(found),
         rows,
     )
-    if small:
-        source.held.append(source.typed(pl.concat(texts), list(types)))
-    return source
 
 
 def _look_in_blocks(

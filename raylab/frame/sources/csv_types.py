@@ -33,6 +33,7 @@ _FORMATS: dict[str, tuple[str, str]] = {
     "moment": (r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$", "%Y-%m-%d %H:%M:%S"),
     "iso moment": (r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$", "%Y-%m-%dT%H:%M:%S"),
 }
+_BEYOND_INT64 = 2.0**63
 _FEW = 64
 
 
@@ -99,25 +100,27 @@ def look(values: pl.Series, *, moments: bool) -> Seen:
     if moments:
         return Seen(present, missing, False, False, False, form=_form(values))
     few = values.drop_nulls().head(_FEW)
-    numbers = few.cast(pl.Float64, strict=False).null_count() == 0
-    if numbers:
-        whole = values.cast(pl.Int64, strict=False)
-        if whole.null_count() == missing:
-            return Seen(present, missing, logical=False)
-        if _are_numbers(values, whole):
-            return Seen(present, missing, whole=False, logical=False)
+    if not _failures(few, pl.Int64) and _failures(values, pl.Int64) == missing:
+        return Seen(present, missing, logical=False)
+    if not _failures(few, pl.Float64) and _are_numbers(values):
+        return Seen(present, missing, whole=False, logical=False)
     spelled = few.is_in(TRUE + FALSE).all() and values.drop_nulls().is_in(TRUE + FALSE).all()
     return Seen(present, missing, False, False, spelled, not spelled and _has_text(few, values))
 
 
-def _are_numbers(values: pl.Series, whole: pl.Series) -> bool:
+def _failures(values: pl.Series, dtype: type[pl.DataType]) -> int:
+    """How many values are missing or not of the dtype."""
+    return values.cast(dtype, strict=False).null_count()
+
+
+def _are_numbers(values: pl.Series) -> bool:
     floats = values.cast(pl.Float64, strict=False)
     if floats.null_count() != values.null_count() or floats.is_nan().any():
         return False
-    rest = values.filter(whole.is_null() & values.is_not_null())
-    if rest.str.contains(_WHOLE_NUMBER).any():
+    large = values.filter(floats.abs() >= _BEYOND_INT64)
+    if large.str.contains(_WHOLE_NUMBER).any():
         raise NotNative("integers beyond int64")
-    endless = values.filter(floats.is_infinite())
+    endless = large.filter(large.str.contains("^[^0-9]*$"))
     return bool(endless.is_in(_INFINITE).all())
 
 
