@@ -55,3 +55,31 @@ def explained_variance(values: np.ndarray, targets: np.ndarray) -> float:
     if variance == 0.0:
         return float("nan")
     return 1.0 - float(np.var(targets - values, dtype=np.float64)) / variance
+
+
+def n_step_returns(
+    rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, discount: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return n-step returns, what discounts the value behind them, and how long they are.
+
+    ``G = sum_{k<m} discount^k r_k`` with m = n, or less where the episode ended before. The value
+    of the observation m steps later counts with ``discount^m``, or 0 where it terminated; where it
+    was truncated, that observation is the true final one.
+
+    Args:
+        rewards: float32 [B, n], from the action on.
+        terminated: bool [B, n], the future is worth nothing.
+        truncated: bool [B, n], the future was cut off.
+        discount: of rewards, per agent step.
+
+    Returns:
+        Returns float32 [B], discounts float32 [B], and lengths m, int64 [B].
+    """
+    n = rewards.shape[1]
+    counts = np.ones(rewards.shape, bool)
+    counts[:, 1:] = ~np.logical_or.accumulate(terminated | truncated, axis=1)[:, :-1]
+    lengths = counts.sum(axis=1)
+    powers = discount ** np.arange(n + 1)
+    returns = (rewards * counts * powers[:n]).sum(axis=1)
+    discounts = np.where((terminated & counts).any(axis=1), 0.0, powers[lengths])
+    return returns.astype(np.float32), discounts.astype(np.float32), lengths

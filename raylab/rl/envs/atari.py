@@ -63,6 +63,7 @@ class AtariBackend:
         actions = self._games.ale.get_action_set()
         self.action_space: ActionSpace = gymnasium.spaces.Discrete(len(actions))
         self.frames_per_step = config.frame_skip
+        self.frame_stack = config.stack
         self.max_episode_steps: int | None = config.max_episode_steps
         self._config = config
         self._life_loss_terminates = rules.life_loss_terminates

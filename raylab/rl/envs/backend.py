@@ -33,6 +33,7 @@ class Backend(Protocol):
     observation_space: gymnasium.spaces.Box  # of one row: uint8 [H, W, C] or float32 [D]
     action_space: ActionSpace  # of one row
     frames_per_step: int
+    frame_stack: int  # successive frames in an image, equal parts of its last axis, newest last
     max_episode_steps: int | None  # a limit that VectorEnv shall enforce
 
     def reset(self, rows: np.ndarray, seeds: np.ndarray) -> np.ndarray:

@@ -39,6 +39,7 @@ class GymnasiumBackend:
         except ConfigError as error:
             raise ConfigError(f"{config.id}: {error}") from error
         self.frames_per_step = 1
+        self.frame_stack = 1
         self.max_episode_steps: int | None = None  # Gymnasium's TimeLimit keeps the time
         self._observations = np.zeros(
             (num_envs, *self.observation_space.shape), self.observation_space.dtype

@@ -43,6 +43,7 @@ class MinAtarBackend:
         self.observation_space: gymnasium.spaces.Box = gymnasium.spaces.Box(0, 1, shape, np.uint8)
         self.action_space: ActionSpace = gymnasium.spaces.Discrete(len(self._actions))
         self.frames_per_step = 1
+        self.frame_stack = 1
         self.max_episode_steps = config.max_episode_steps
         self._sticky_actions = config.sticky_actions
         self._last_actions = [0] * num_envs

@@ -107,6 +107,11 @@ class VectorEnv:
         return self._backend.frames_per_step
 
     @property
+    def frame_stack(self) -> int:
+        """Successive frames in an observation, equal parts of its last axis, the newest last."""
+        return self._backend.frame_stack
+
+    @property
     def diverged_rows(self) -> tuple[int, ...]:
         """Rows that the last :meth:`restore` did not bring back to what was saved.
 

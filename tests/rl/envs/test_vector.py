@@ -19,6 +19,7 @@ class Scripted:
 
     name = "Scripted"
     frames_per_step = 4
+    frame_stack = 1
 
     def __init__(self, num_envs, *, max_episode_steps=None, noise=None):
         self.num_envs = num_envs
