@@ -1,11 +1,13 @@
-"""PPO learns Pong: the score of an evaluation, and the agent steps and wall time that it took.
+"""Learning Pong: the score of an evaluation, and the agent steps and wall time that it took.
 
-    python -m benchmarks.learn_pong                 train (or continue), then evaluate
+    python -m benchmarks.learn_pong                 train PPO (or continue), then evaluate
+    python -m benchmarks.learn_pong dqn             the same by DQN
     python -m benchmarks.learn_pong --run <folder>  evaluate a run that is there
 
-The settings are those of ``experiments/pong_ppo.py`` (the published ones) but for a larger
-learning rate and a shorter schedule; training stops early when the mean return of the last 100
-episodes reaches 19. The protocol is ``classic``: no sticky actions, minimal action set.
+PPO has the settings of ``experiments/pong_ppo.py`` (the published ones) but for a larger learning
+rate and a shorter schedule, DQN those of ``experiments/pong_dqn.py``; training stops early when
+the mean return of the last 100 episodes reaches 19. The protocol is ``classic``: no sticky
+actions, minimal action set. A run that was stopped or killed goes on with the same command.
 """
 
 from __future__ import annotations
@@ -18,39 +20,42 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import RESULTS, Result, Row, installed_versions
+from experiments.pong_dqn import experiment as dqn
 from experiments.pong_ppo import experiment as published
-from raylab.experiment import Run, Until, train
+from raylab.experiment import Experiment, Run, Until, train
 from raylab.experiment.evaluation import evaluate_run
 
 LEARNING_RATE = 4e-4
 UNTIL = Until(agent_steps=3_000_000, episode_return=19.0)
 EPISODES = 20
+NAMES = {"ppo": "learn_pong", "dqn": "learn_pong_dqn"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train unless a run is given, evaluate it, write ``<out>/learn_pong.json``."""
+    """Train unless a run is given, evaluate it, write ``<out>/learn_pong[_dqn].json``."""
     options = _parser().parse_args(argv)
-    run = Run.open(options.run) if options.run else _train(options.runs_dir)
+    if options.run:
+        run = Run.open(options.run)
+    else:
+        run = train(replace(_experiment(options.algorithm), runs_dir=options.runs_dir))[0]
     evaluations = {
         policy: evaluate_run(run, episodes=EPISODES, greedy=policy == "greedy", threads=1)
         for policy in ("greedy", "sampled")
     }
-    print(_result(run, evaluations).write(options.out))
+    name = NAMES[type(run.experiment.algorithm).__name__.lower()]
+    print(_result(name, run, evaluations).write(options.out))
     for policy, evaluation in evaluations.items():
         print(f"{policy}: {evaluation['mean']:.2f} over {EPISODES} games")
 
 
-def _train(runs_dir: str) -> Run:
-    experiment = replace(
-        published,
-        algorithm=replace(published.algorithm, learning_rate=LEARNING_RATE),
-        until=UNTIL,
-        runs_dir=runs_dir,
-    )
-    return train(experiment)[0]
+def _experiment(algorithm: str) -> Experiment:
+    if algorithm == "dqn":
+        return replace(dqn, until=UNTIL)
+    faster = replace(published.algorithm, learning_rate=LEARNING_RATE)
+    return replace(published, algorithm=faster, until=UNTIL)
 
 
-def _result(run: Run, evaluations: dict[str, dict[str, Any]]) -> Result:
+def _result(name: str, run: Run, evaluations: dict[str, dict[str, Any]]) -> Result:
     status, experiment = run.status, run.experiment
     configuration = {k: v for k, v in experiment.to_json().items() if k != "runs_dir"}
     rows = [
@@ -72,7 +77,7 @@ def _result(run: Run, evaluations: dict[str, dict[str, Any]]) -> Result:
     ):
         rows.append(Row(system="raylab", metric=metric, value=value, unit=unit, n=1))
     return Result(
-        name="learn_pong",
+        name=name,
         rows=tuple(rows),
         ratios={},
         versions=installed_versions(["raylab-platform", "torch", "ale-py", "gymnasium", "ray"]),
@@ -92,6 +97,7 @@ def _result(run: Run, evaluations: dict[str, dict[str, Any]]) -> Result:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("algorithm", nargs="?", choices=NAMES, default="ppo")
     parser.add_argument("--run", type=Path, help="a run's folder, instead of training one")
     parser.add_argument("--runs-dir", default="runs", help="where the run is kept")
     parser.add_argument("--out", type=Path, default=RESULTS)

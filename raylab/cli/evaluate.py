@@ -27,10 +27,10 @@ def run(arguments: Sequence[str]) -> int:
         dest="greedy",
         action="store_true",
         default=True,
-        help="take the most probable action (default)",
+        help="take the best action (default)",
     )
     how.add_argument(
-        "--sampled", dest="greedy", action="store_false", help="sample actions, as training does"
+        "--sampled", dest="greedy", action="store_false", help="act with the noise of training"
     )
     parser.add_argument("--video", action="store_true", help="film the first game as mp4")
     parser.add_argument(

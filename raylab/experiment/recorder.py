@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -108,6 +109,9 @@ class RunRecorder:
             state=found.state if found else None,
             progress=record.get("progress"),
             simulated_agent_steps=self._simulated_agent_steps,
+            replay_limit_bytes=self._experiment.checkpointing.replay_limit_bytes(
+                shutil.disk_usage(self._path).free
+            ),
             has_random_baseline=self._evaluation_path("random", 0).exists(),
             messages=tuple(messages),
         )

@@ -69,8 +69,11 @@ class Agent(Protocol):
             TrainingError: a loss is not finite any more.
         """
 
-    def parts(self) -> dict[str, Arrays]:
-        """Return what, beside weights, optimiser and generators, it takes to go on exactly."""
+    def parts(self, replay_limit_bytes: float) -> dict[str, Arrays]:
+        """Return what, beside weights, optimiser and generators, it takes to go on exactly.
+
+        Replay is left out where it is larger, packed, than the limit.
+        """
 
     def restore(self, parts: Mapping[str, Arrays]) -> tuple[str, ...]:
         """Take over what :meth:`parts` returned; return what forbids to go on exactly.

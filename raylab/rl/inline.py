@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -12,7 +13,7 @@ from raylab.rl.agent import Algorithm, Player
 from raylab.rl.envs import EnvConfig, make
 from raylab.rl.networks import is_large_image
 from raylab.rl.policy import choose_device
-from raylab.rl.trajectory import State, UpdateResult, hash_arrays
+from raylab.rl.trajectory import Arrays, State, UpdateResult, hash_arrays
 
 _STREAMS = ("initialization", "acting", "shuffling")  # independent sources of random numbers
 
@@ -108,13 +109,17 @@ class InlineTrainer:
             episodes=advance.episodes,
         )
 
-    def state(self) -> State:
-        """Return, between two updates, all that it takes to go on exactly from here."""
+    def state(self, replay_limit_bytes: float = math.inf) -> State:
+        """Return, between two updates, all that it takes to go on exactly from here.
+
+        Args:
+            replay_limit_bytes: leave out a replay that is larger; to go on is then not exact.
+        """
         return State(
             parts={
                 "weights": self._learner.weights(),
                 "optimizer": self._learner.optimizer_state(),
-                **self._agent.parts(),
+                **self._agent.parts(replay_limit_bytes),
                 "random": {
                     name: generator.get_state().numpy().copy()
                     for name, generator in self._generators.items()
@@ -151,6 +156,10 @@ class InlineTrainer:
             self._simulated_agent_steps, int(state.meta["simulated_agent_steps"])
         )
         return reasons
+
+    def weights(self) -> Arrays:
+        """Return a copy of the float32 weights, by textbook names and shapes."""
+        return self._learner.weights()
 
     def weight_hash(self) -> str:
         """Return the SHA-256 of the float32 weights: names, shapes and bytes."""

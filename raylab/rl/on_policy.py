@@ -83,7 +83,7 @@ class OnPolicyAgent:
         }
         return Advance(trajectory.agent_steps, metrics, trajectory.episodes)
 
-    def parts(self) -> dict[str, Arrays]:
+    def parts(self, replay_limit_bytes: float) -> dict[str, Arrays]:  # noqa: ARG002 - no replay
         """Return the state of the environments."""
         return {"environments": self._rollout.state()}
 

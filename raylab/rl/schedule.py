@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from raylab.rl.trajectory import UpdateResult
 
 RETURN_WINDOW: Final = 100  # episodes in the mean return that is shown and that `until` looks at
 _SPEED_WINDOW_S: Final = 15.0
+_LARGEST_REPLAY_BYTES: Final = 2**30
 
 RunState = Literal["queued", "running", "interrupted", "failed", "finished"]
 
@@ -43,11 +45,28 @@ class Checkpointing:
     """A killed run loses at most this much."""
     keep: int = 3
     """How many of the newest checkpoints stay; two protect against a damaged file."""
+    replay: Literal["auto", "always", "never"] = "auto"
+    """Whether a checkpoint holds replay, without which a run does not go on exactly; auto: where
+    it is at most a gigabyte when packed, and the disk has room for all checkpoints twice."""
 
     def __post_init__(self) -> None:
+        if self.replay not in ("auto", "always", "never"):
+            raise ConfigError(
+                f"checkpointing.replay={self.replay!r} must be auto, always or never."
+            )
         for name in ("every_agent_steps", "keep"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"checkpointing.{name}={getattr(self, name)} must be at least 1.")
+
+    def replay_limit_bytes(self, free_bytes: int) -> float:
+        """Return how large replay may be in a checkpoint on a disk with so much room."""
+        match self.replay:
+            case "always":
+                return math.inf
+            case "never":
+                return 0.0
+            case "auto":
+                return min(_LARGEST_REPLAY_BYTES, free_bytes / (2 * (self.keep + 1)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +78,7 @@ class Evaluating:
     every_agent_steps: int | None = None
     """Also during training, not only at the end."""
     greedy: bool = False
-    """Take the most probable action instead of sampling as in training."""
+    """Take the best action, without the noise of training."""
     random_baseline_episodes: int = 0
     """Whole games of a random policy, played before training, to compare with."""
     video: bool = True

@@ -62,6 +62,7 @@ class Start:
     progress: Json | None = None  # the tracker's, from the same checkpoint
     simulated_agent_steps: int = 0  # by all attempts before
     has_random_baseline: bool = False
+    replay_limit_bytes: float = 0.0  # of a replay in a checkpoint
     messages: tuple[str, ...] = ()  # what the user should know about it
 
 
@@ -225,12 +226,16 @@ class Supervisor:
                 if played is None:
                     return "interrupted", self._stop_cause
                 recorder.evaluation("random", played, None, tracker)
-            return self._loop(recorder, trainer, tracker)
+            return self._loop(recorder, trainer, tracker, start.replay_limit_bytes)
         finally:
             trainer.kill()
 
     def _loop(
-        self, recorder: Recorder, trainer: runtime.Role, tracker: Tracker
+        self,
+        recorder: Recorder,
+        trainer: runtime.Role,
+        tracker: Tracker,
+        replay_limit_bytes: float,
     ) -> tuple[RunState, str]:
         """Update after update. The next one is under way while the last one is recorded."""
         job = self._job
@@ -247,7 +252,7 @@ class Supervisor:
             now = result.agent_steps
             saved = evaluated = update = None
             if is_last or crossed(job.checkpointing.every_agent_steps, before, now):
-                saved = trainer.submit("checkpoint")
+                saved = trainer.submit("checkpoint", replay_limit_bytes)
             if not is_last and crossed(job.evaluation.every_agent_steps, before, now):
                 evaluated = self._submit_evaluation(trainer)
             if not is_last:

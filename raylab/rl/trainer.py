@@ -116,13 +116,13 @@ class Trainer:
         """Collect and learn once."""
         return self._trainer.update()
 
-    def checkpoint(self) -> tuple[State, str]:
-        """Return the state and the hash of its weights."""
-        return self._trainer.state(), self._trainer.weight_hash()
+    def checkpoint(self, replay_limit_bytes: float) -> tuple[State, str]:
+        """Return the state, with a replay that is not larger, and the hash of its weights."""
+        return self._trainer.state(replay_limit_bytes), self._trainer.weight_hash()
 
     def evaluate(self, episodes: int, greedy: bool, video: bool) -> tuple[Evaluation, bytes | None]:
         """Play whole games with a copy of the present policy; return scores and an mp4."""
-        weights = self._trainer.state().parts["weights"]
+        weights = self._trainer.weights()
         result = evaluate(
             self._env,
             load_policy(self._env, self._algorithm, weights, device=self._device),

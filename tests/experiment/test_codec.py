@@ -6,6 +6,7 @@ import pytest
 
 from raylab.errors import ConfigError
 from raylab.experiment import Checkpointing, Evaluating, Experiment, Placement, Until, load_config
+from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Atari, Gymnasium, MinAtar
 
@@ -22,7 +23,9 @@ EXPERIMENTS = [
         evaluation=Evaluating(episodes=0, every_agent_steps=9),
         runs_dir="elsewhere",
     ),
-    Experiment(name="min", env=MinAtar(game="asterix", max_episode_steps=None)),
+    Experiment(
+        name="min", env=MinAtar(game="asterix", max_episode_steps=None), algorithm=DQN.minatar()
+    ),
 ]
 
 
@@ -54,6 +57,7 @@ def changed(path, value):
         ("algorithm.epochs", True, "algorithm.epochs=True must be a whole number"),
         ("algorithm.reward_clipping", "sing", "reward_clipping='sing' .*did you mean sign?"),
         ("env.game", "pongg", "env: game='pongg' is unknown; did you mean 'pong'?"),
+        ("algorithm.kind", "DQNN", "algorithm.kind='DQNN' is unknown; did you mean DQN?"),
         ("env.kind", "Atarri", "env.kind='Atarri' is unknown; did you mean Atari?"),
         ("env", "pong", "env='pong' must be an object"),
         ("until.agent_steps", 0, "until.agent_steps=0 must be above 0"),
@@ -64,6 +68,7 @@ def changed(path, value):
         ("seeds", [1, 1], "must be different numbers"),
         ("name", "a/b", "name='a/b' becomes a folder"),
         ("placement.threads", 0, "placement.threads=0 must be at least 1"),
+        ("checkpointing.replay", "no", "checkpointing.replay='no' is unknown"),
         ("checkpointing.keep", 0, "checkpointing.keep=0 must be at least 1"),
         ("evaluation.episodes", -1, "evaluation.episodes=-1 must not be negative"),
     ],

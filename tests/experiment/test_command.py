@@ -11,6 +11,7 @@ from raylab.errors import RunError
 from raylab.experiment import Experiment, Until, command
 from raylab.experiment.command import parse
 from raylab.experiment.progress import Display, duration, line
+from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Atari
 from raylab.rl.schedule import Progress
@@ -34,6 +35,14 @@ def test_every_field_can_be_overridden():
     )
     assert new is True
     assert parse(PONG, []) == (PONG, False)
+
+
+def test_the_fields_of_any_algorithm_are_options_of_the_same_name():
+    pong = Experiment(name="pong", env=Atari(game="pong"), algorithm=DQN())
+
+    experiment, _ = parse(pong, ["--algorithm.learning-rate", "1e-3", "--algorithm.double"])
+
+    assert experiment.algorithm == DQN(learning_rate=1e-3, double=True)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from raylab.errors import ConfigError, EnvError
+from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Atari, Gymnasium, MinAtar
 from raylab.rl.inline import InlineTrainer, useful_threads
@@ -15,6 +16,10 @@ SHORT = PPO(num_envs=2, unroll_length=16, minibatches=2, epochs=2, clip=0.2)
 # 32 agent steps of 4 environments an update: 10,000 steps of each, where environments are seeded
 # anew, are passed after 313 updates.
 LONG = replace(PPO.classic_control(), num_envs=4, epochs=1)
+DQN_SHORT = DQN(
+    num_envs=2, unroll_length=16, capacity=200, learning_starts=20, target_every=30, n_step=2
+)
+DQN_WHOLE = replace(DQN_SHORT, double=True, dueling=True, prioritized=True, n_step=3)
 
 
 def trainer_for(env, algorithm, seed=1, until_agent_steps=100_000):
@@ -55,8 +60,9 @@ def trainers():
         trainer.close()
 
 
-def test_the_same_seed_gives_the_same_numbers_and_another_others(trainers):
-    first, again, other = (trainers(CARTPOLE, SHORT, seed=seed) for seed in (1, 1, 2))
+@pytest.mark.parametrize("algorithm", [SHORT, DQN_WHOLE], ids=["ppo", "dqn"])
+def test_the_same_seed_gives_the_same_numbers_and_another_others(trainers, algorithm):
+    first, again, other = (trainers(CARTPOLE, algorithm, seed=seed) for seed in (1, 1, 2))
 
     results = [train(trainer, 10) for trainer in (first, again, other)]
 
@@ -82,6 +88,12 @@ def test_the_same_seed_gives_the_same_numbers_and_another_others(trainers):
             id="breakout-bf16",
         ),
         pytest.param(Gymnasium(id="Pendulum-v1"), replace(SHORT, clip=0.3), 20, 20, id="box"),
+        pytest.param(CARTPOLE, DQN_SHORT, 11, 9, id="dqn"),
+        pytest.param(CARTPOLE, DQN_WHOLE, 5, 9, id="dqn-prioritized"),
+        pytest.param(MinAtar(game="breakout"), DQN_WHOLE, 9, 5, id="dqn-minatar"),
+        pytest.param(
+            Atari(game="pong"), replace(DQN_WHOLE, precision="bfloat16"), 3, 2, id="dqn-bf16"
+        ),
     ],
 )
 def test_an_interrupted_training_ends_with_the_same_weights(
@@ -117,6 +129,24 @@ def test_a_trainer_goes_back_to_its_own_state_and_counts_what_it_simulated(train
     assert (second.update, second.agent_steps) == (5, 5 * 32)
     assert second.simulated_agent_steps == 7 * 32
     assert second.episodes == expected[1][3]
+
+
+def test_without_replay_a_resume_says_so_and_fills_it_again(trainers):
+    trainer = trainers(CARTPOLE, DQN_SHORT)
+    train(trainer, 5)
+    state = trainer.state(replay_limit_bytes=100)
+
+    resumed = trainers(CARTPOLE, DQN_SHORT)
+    reasons = resumed.restore(state)
+    results = [resumed.update() for _ in range(2)]
+
+    assert "replay" not in state.parts
+    assert "replay" in trainer.state(replay_limit_bytes=10_000).parts
+    assert len(reasons) == 1
+    assert "replay is not in the checkpoint" in reasons[0]
+    assert results[0].metrics["replay"] < 2 * 16
+    assert results[1].agent_steps == 7 * 32
+    assert "loss/q" in results[1].metrics
 
 
 def test_a_state_is_plain_and_named_parts(trainers):

@@ -136,3 +136,13 @@ def test_progress_is_a_fraction_of_what_ends_the_run_and_never_exceeds_one():
     assert progress.fraction == 0.25
     assert replace(progress, wall_time_s=3.0, until_wall_time_s=6.0).fraction == 0.5
     assert replace(progress, agent_steps=5).fraction == 1
+
+
+def test_replay_goes_into_a_checkpoint_where_disk_and_size_allow():
+    auto, always, never = (Checkpointing(replay=r, keep=3) for r in ("auto", "always", "never"))
+
+    # Room for four checkpoints twice, up to a gigabyte each.
+    assert auto.replay_limit_bytes(free_bytes=8_000) == 1_000
+    assert auto.replay_limit_bytes(free_bytes=10**15) == 2**30
+    assert always.replay_limit_bytes(free_bytes=0) == float("inf")
+    assert never.replay_limit_bytes(free_bytes=10**15) == 0

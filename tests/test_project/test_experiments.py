@@ -15,6 +15,7 @@ def test_the_promised_experiments_are_there():
     names = {path.stem for path in FILES}
 
     assert {"pong_ppo", "breakout_ppo", "minatar_ppo", "cartpole_ppo"} <= names
+    assert {"pong_dqn", "minatar_dqn", "cartpole_dqn"} <= names
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -1,6 +1,7 @@
 """Learning algorithms, one file each: configuration, loss, update."""
 
+from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 
-AlgorithmConfig = PPO
+AlgorithmConfig = PPO | DQN
 """The algorithm of an experiment: the union of all configurations."""
