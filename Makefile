@@ -22,7 +22,7 @@ PEERS ?= sb3
 DEMO_RUNS := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help demo install install-dev test test-slow lint types contracts pytest fix \
-	bench bench-ppo bench-tpch bench-frame conformance constraints clean
+	faults bench bench-ppo bench-tpch bench-frame conformance constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -76,6 +76,9 @@ pytest: install-dev ## tests, doctests, README blocks, smoke runs of experiments
 fix: install-dev ## repair what can be repaired: style, import order, format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+faults: install-dev ## twenty random schedules of kills on three nodes; writes docs/cluster/faults.md
+	$(BIN)/python -m tests.faults
 
 # --- benchmarks: each writes benchmarks/results/<name>.json --------------------------------
 

@@ -108,7 +108,7 @@ def _cards(experiment: ExperimentSummary) -> str:
 
 
 def _summary(experiments: Sequence[ExperimentSummary]) -> str:
-    rows = [{"experiment": e.experiment_id, **experiment_rows(e)} for e in experiments]
+    rows = [{"experiment": e.label, **experiment_rows(e)} for e in experiments]
     names = list(rows[0])
     inner = "".join(
         f"<tr><th>{escape(name)}</th>"
@@ -138,7 +138,7 @@ def _experiment(experiment: ExperimentSummary, folder: Path) -> str:
     run = experiment.runs[0]
     parts.append(_json_details("Configuration", run.config))
     parts.append(_json_details("Environment record", run.environment))
-    return _section(experiment.experiment_id, "".join(parts))
+    return _section(experiment.label, "".join(parts))
 
 
 def _videos(experiment: ExperimentSummary, folder: Path) -> str:

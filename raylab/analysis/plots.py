@@ -232,7 +232,7 @@ def _colours(items: Sequence[object]) -> list[str]:
 
 def _label(experiment: ExperimentSummary) -> str:
     seeds = len(experiment.seeds)
-    return f"{experiment.experiment_id} ({seeds} seed{'s' * (seeds > 1)})"
+    return f"{experiment.label} ({seeds} seed{'s' * (seeds > 1)})"
 
 
 def _legend(axes: Axes) -> None:

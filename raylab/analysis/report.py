@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,13 +27,16 @@ class Report:
     problems: tuple[str, ...]
 
 
-def make_report(paths: Sequence[Path], out: Path | None = None) -> Report:
+def make_report(
+    paths: Sequence[Path], out: Path | None = None, labels: Mapping[str, str] | None = None
+) -> Report:
     """Report the runs under the given run, experiment or runs folders.
 
     Args:
         paths: run folders, experiment folders, or folders of experiments.
         out: where the files go; by default ``report`` in the one given folder, or in the
             working directory when several are given.
+        labels: what to call experiments, by their id.
 
     Raises:
         RunNotFoundError: a path does not exist or holds no run.
@@ -41,17 +44,17 @@ def make_report(paths: Sequence[Path], out: Path | None = None) -> Report:
     """
     folder = out or (paths[0] / "report" if len(paths) == 1 else Path("report"))
     try:
-        return _make_report(find_runs(paths), folder)
+        return _make_report(find_runs(paths), folder, labels)
     except SourceChangedError:  # a run ended meanwhile, and its parts became one
-        return _make_report(find_runs(paths), folder)
+        return _make_report(find_runs(paths), folder, labels)
 
 
-def _make_report(paths: Sequence[Path], folder: Path) -> Report:
+def _make_report(paths: Sequence[Path], folder: Path, labels: Mapping[str, str] | None) -> Report:
     runs = [load_run(path) for path in paths]
     problems = tuple(problem for run in runs for problem in run.problems)
     if all(run.metrics.empty for run in runs):
         raise RunError("nothing to report:\n" + "\n".join(f"  {problem}" for problem in problems))
-    experiments = summarise(runs)
+    experiments = summarise(runs, labels)
     learning = _learning_plots(experiments)
     others = [
         plot for plot in (throughput_plot(experiments), diagnostics_plot(experiments)) if plot

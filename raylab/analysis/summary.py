@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -39,6 +39,7 @@ class ExperimentSummary:
     """What the seeds of one experiment reached together."""
 
     experiment_id: str
+    label: str  # what tables and plots call it: its id, or what distinguishes it in a sweep
     name: str
     environment: str  # such as "Atari pong"; experiments with the same one are compared
     protocol: str  # such as "machado: sticky 0.25, 4 frames a step"
@@ -66,13 +67,20 @@ class ExperimentSummary:
         return float(pd.Series(speeds).median()) if speeds else nan
 
 
-def summarise(runs: Sequence[RunRecord]) -> list[ExperimentSummary]:
-    """Group runs by experiment folder and summarise each group, in the order given."""
+def summarise(
+    runs: Sequence[RunRecord], labels: Mapping[str, str] | None = None
+) -> list[ExperimentSummary]:
+    """Group runs by experiment folder and summarise each group, in the order given.
+
+    Args:
+        runs: of any experiments.
+        labels: by experiment id; what is not named is called by its id.
+    """
     totals = _totals(runs)
     experiments: dict[Path, list[RunRecord]] = {}
     for run in runs:
         experiments.setdefault(run.path.resolve().parent, []).append(run)
-    return [_summarise_experiment(group, totals) for group in experiments.values()]
+    return [_summarise_experiment(group, totals, labels or {}) for group in experiments.values()]
 
 
 def describe_environment(environment: Json) -> str:
@@ -123,7 +131,9 @@ def _totals(runs: Sequence[RunRecord]) -> pd.DataFrame:
     return totals
 
 
-def _summarise_experiment(runs: list[RunRecord], totals: pd.DataFrame) -> ExperimentSummary:
+def _summarise_experiment(
+    runs: list[RunRecord], totals: pd.DataFrame, labels: Mapping[str, str]
+) -> ExperimentSummary:
     config = next((run.config for run in runs if run.config), {})
     environment = _environment_of(runs)
     seeds = tuple(_summarise_seed(run, totals) for run in runs)
@@ -131,6 +141,7 @@ def _summarise_experiment(runs: list[RunRecord], totals: pd.DataFrame) -> Experi
     newest = [seed.evaluations[-1].mean for seed in seeds if seed.evaluations]
     return ExperimentSummary(
         experiment_id=runs[0].experiment_id,
+        label=labels.get(runs[0].experiment_id, runs[0].experiment_id),
         name=str(config.get("name", runs[0].experiment_id)),
         environment=describe_environment(environment),
         protocol=describe_protocol(environment),

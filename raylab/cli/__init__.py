@@ -19,6 +19,9 @@ from raylab.errors import ConfigError, RaylabError, RunNotFoundError
 VERBS = {
     "train": "train an experiment file, or again from a run's config.json",
     "resume": "continue a run from its newest checkpoint",
+    "attach": "watch a run that is being trained, here or on a cluster",
+    "sweep": "many settings and seeds of an experiment, side by side",
+    "top": "a live view of a cluster and of what it trains",
     "evaluate": "play whole episodes with a trained agent, and film one",
     "report": "learning curves, tables and one HTML page of runs",
     "runs": "list the runs with their state and last score",

@@ -7,8 +7,13 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from raylab.cli.parser import VerbParser
+from raylab.experiment.files import default_runs_dir
+
+if TYPE_CHECKING:
+    from raylab.runtime.cluster import Node
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,23 @@ class Finding:
 
 def run(arguments: Sequence[str]) -> int:
     """Examine the machine; the exit code is 1 when training cannot work."""
-    parser = VerbParser("doctor", ("raylab doctor", "raylab doctor --runs-dir /data/runs"))
-    parser.add_argument(
-        "--runs-dir", type=Path, default=Path("runs"), help="folder of the runs (default: runs)"
+    parser = VerbParser(
+        "doctor",
+        (
+            "raylab doctor",
+            "raylab doctor --runs-dir s3://bucket/runs",
+            "raylab doctor --cluster cluster.yaml      before `ray up`",
+            "raylab doctor --address head.example:6379",
+        ),
     )
+    parser.add_argument(
+        "--runs-dir",
+        "--store",
+        default=default_runs_dir(),
+        help="folder or URL of the runs (default: RAYLAB_RUNS_DIR, else runs)",
+    )
+    parser.add_argument("--cluster", type=Path, metavar="FILE", help="a cluster.yaml to look at")
+    parser.add_argument("--address", metavar="HOST:PORT", help="of a Ray cluster")
     options = parser.parse_args(arguments)
 
     from raylab.cli.terminal import console, plain_table, say
@@ -36,11 +54,13 @@ def run(arguments: Sequence[str]) -> int:
         groups = {
             "machine": list(machine_findings()),
             "arithmetic": list(torch_findings()),
-            "ray": list(ray_findings()),
+            "ray": list(ray_findings(options.address)),
             "store": list(store_findings(options.runs_dir)),
             "versions": list(version_findings()),
             "raylab would choose": list(choice_findings()),
         }
+        if options.cluster is not None:
+            groups = {"cluster file": list(cluster_findings(options.cluster)), **groups}
     for title, findings in groups.items():
         say(out, title, style="bold")
         table = plain_table()
@@ -105,31 +125,70 @@ def torch_findings() -> Iterator[Finding]:
     yield Finding("torch threads", f"{torch.get_num_threads()} by default; raylab sets its own")
 
 
-def ray_findings() -> Iterator[Finding]:
+def ray_findings(address: str | None = None) -> Iterator[Finding]:
     """Where a run would go: an address, a cluster on this machine, or a new local one."""
+    from raylab import runtime
     from raylab.errors import ClusterError
-    from raylab.runtime import connect, disconnect
-    from raylab.runtime.cluster import cluster_of_this_machine
+    from raylab.runtime.cluster import find_address
 
-    address = os.environ.get("RAY_ADDRESS") or cluster_of_this_machine()
+    address = address or find_address()
     yield Finding("RAY_ADDRESS", os.environ.get("RAY_ADDRESS") or "not set")
     if address is None or address == "local":
         yield Finding("cluster", "none is running; a run starts one on this machine")
         return
     try:
-        cluster = connect(address)
+        cluster = runtime.connect(address)
     except ClusterError as error:
         yield Finding("cluster", f"{address} does not answer", str(error), is_fault=True)
         return
-    yield Finding("cluster", f"{cluster.address} with {cluster.cpus:g} cores answers")
-    disconnect()
+    try:
+        yield Finding("cluster", f"{cluster.address} with {cluster.cpus:g} cores answers")
+        try:
+            runtime.check_versions(cluster)
+            yield Finding("raylab there", "the same version as here")
+        except ClusterError as error:
+            yield Finding("raylab there", "not the one of here", str(error), is_fault=True)
+        for node in runtime.nodes():
+            if node.is_alive:
+                yield Finding(node.name, _holds(node))
+        yield Finding("free", f"{runtime.free_cpus():g} cores")
+    finally:
+        runtime.disconnect()
 
 
-def store_findings(runs_dir: Path) -> Iterator[Finding]:
+def _holds(node: Node) -> str:
+    """What would go to a node."""
+    what = f"{node.cpus:g} cores, {node.gpus:g} GPUs: "
+    if node.cpus < 1:
+        return what + "supervisors and drivers"
+    trainers = int(node.cpus)
+    return what + f"up to {trainers} trainer(s) of one thread, or one of {trainers}"
+
+
+def cluster_findings(path: Path) -> Iterator[Finding]:
+    """What a cluster.yaml says, and what is wrong with it; raises ConfigError on a missing key."""
+    from raylab.runtime.cluster_file import remarks
+
+    for remark in remarks(path):
+        yield Finding(remark.what, remark.seen, remark.advice, is_fault=bool(remark.advice))
+
+
+def store_findings(place: str) -> Iterator[Finding]:
     """Whether runs can be written, and how much room there is."""
-    from raylab.errors import RunError
+    from raylab.errors import ConfigError, RunError
     from raylab.experiment.files import make_folder
+    from raylab.experiment.stores import Store, is_url, working_folder
 
+    runs_dir = Path(place)
+    if is_url(place):
+        try:
+            store = Store(place)
+            store.check()
+            yield Finding("store", f"{place} can be written, with exclusive create")
+            runs_dir = working_folder(store)
+        except (ConfigError, RunError) as error:
+            yield Finding("store", f"{place} cannot be used", str(error), is_fault=True)
+            return
     existing = next(path for path in (runs_dir, *runs_dir.absolute().parents) if path.exists())
     try:
         make_folder(existing)

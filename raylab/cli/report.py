@@ -19,23 +19,37 @@ def run(arguments: Sequence[str]) -> int:
             "raylab report runs/pong-ppo-1a2b3c4d/1          one run",
             "raylab report runs/pong-ppo-1a2b3c4d            all seeds of an experiment",
             "raylab report runs/pong-* --out compare          several experiments, compared",
+            "raylab report --store s3://bucket/runs pong-ppo-1a2b3c4d --out report",
         ),
     )
     parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="run", help="a run, an experiment's folder, or runs/"
+        "runs",
+        nargs="*",
+        type=Path,
+        metavar="run",
+        help="a run, an experiment's folder, or runs/; with --store the names of such in it",
     )
+    parser.add_argument("--store", metavar="URL", help="where the runs are, if not in a folder")
     parser.add_argument(
         "--out", type=Path, help="folder to write to (default: report/ in the given folder)"
     )
     options = parser.parse_args(arguments)
+    if not options.runs and options.store is None:
+        parser.error("the following arguments are required: run")
 
     from raylab.analysis.report import make_report
     from raylab.analysis.tables import experiment_rows
     from raylab.cli.terminal import console, plain_table, say
+    from raylab.experiment.stores import local_copy
 
     out = console()
     with out.status("reading runs and drawing"):
-        report = make_report(options.runs, options.out)
+        paths, target = options.runs, options.out
+        if options.store is not None:
+            copy = local_copy(options.store, [str(run) for run in paths], without=("checkpoints",))
+            paths = [copy / run for run in paths] or [copy]
+            target = target or Path("report")
+        report = make_report(paths, target)
     for start in range(0, len(report.experiments), _PER_TABLE):
         group = report.experiments[start : start + _PER_TABLE]
         table = plain_table()

@@ -11,6 +11,7 @@ from typing import Literal
 
 from raylab.cli.parser import VerbParser
 from raylab.errors import RaylabError, RunNotFoundError
+from raylab.experiment.files import default_runs_dir
 
 _STYLES = {"running": "green", "finished": "", "failed": "red", "damaged": "red"}
 
@@ -45,10 +46,14 @@ def run(arguments: Sequence[str]) -> int:
             "raylab runs",
             "raylab runs --state running",
             "raylab runs --runs-dir /data/runs",
+            "raylab runs --store s3://bucket/runs",
         ),
     )
     parser.add_argument(
-        "--runs-dir", type=Path, default=Path("runs"), help="folder of the runs (default: runs)"
+        "--runs-dir",
+        "--store",
+        default=default_runs_dir(),
+        help="folder or URL of the runs (default: RAYLAB_RUNS_DIR, else runs)",
     )
     parser.add_argument(
         "--state",
@@ -60,10 +65,11 @@ def run(arguments: Sequence[str]) -> int:
     from raylab.analysis.folders import find_runs
     from raylab.analysis.formats import count, duration, score
     from raylab.cli.terminal import console, plain_table, say
+    from raylab.experiment.stores import WITHOUT_TABLES, local_copy
 
     out = console()
     try:
-        paths = find_runs([options.runs_dir])
+        paths = find_runs([local_copy(options.runs_dir, without=WITHOUT_TABLES)])
     except RunNotFoundError:
         say(
             out,

@@ -15,6 +15,8 @@ from raylab.errors import ConfigError
 if TYPE_CHECKING:
     from raylab.experiment.experiment import Experiment
 
+_SHORT = {"--address": "--placement.address"}
+
 
 def run(arguments: Sequence[str]) -> int:
     """Train; what follows the file overrides its fields."""
@@ -25,6 +27,7 @@ def run(arguments: Sequence[str]) -> int:
                 "raylab train experiments/cartpole_ppo.py",
                 "raylab train experiments/pong_ppo.py --algorithm.learning-rate 1e-4",
                 "raylab train experiments/pong_ppo.py --seeds 1 2 3 --until.agent-steps 4000000",
+                "raylab train experiments/pong_ppo.py --address head.example:6379",
                 "raylab train runs/cartpole-ppo-1a2b3c4d/1/config.json --seeds 2",
                 "raylab train experiments/pong_ppo.py --help     every field of that experiment",
             ),
@@ -35,8 +38,14 @@ def run(arguments: Sequence[str]) -> int:
     file, *overrides = arguments
     experiment = load_experiment(Path(file))
     sys.argv = [f"raylab train {file}", *overrides]  # the name that help and errors show
-    experiment.main(overrides)
+    experiment.main([_SHORT.get(part, part) for part in _split(overrides)])
     return 0
+
+
+def _split(overrides: Sequence[str]) -> list[str]:
+    """Return ``--address=x`` as two arguments, so that the short name is seen."""
+    parts = [part.split("=", 1) if part.startswith("--address=") else [part] for part in overrides]
+    return [piece for part in parts for piece in part]
 
 
 def load_experiment(path: Path) -> Experiment:

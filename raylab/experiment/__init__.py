@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from raylab.experiment.experiment import Experiment, Placement, load_config
     from raylab.experiment.run import Run, list_runs
-    from raylab.experiment.runner import resume, train
+    from raylab.experiment.runner import attach, resume, train
     from raylab.rl.schedule import Checkpointing, Evaluating, Until
 
 _HOMES = {
     **dict.fromkeys(("Experiment", "Placement", "load_config"), "raylab.experiment.experiment"),
     **dict.fromkeys(("Run", "list_runs"), "raylab.experiment.run"),
-    **dict.fromkeys(("resume", "train"), "raylab.experiment.runner"),
+    **dict.fromkeys(("attach", "resume", "train"), "raylab.experiment.runner"),
     **dict.fromkeys(("Checkpointing", "Evaluating", "Until"), "raylab.rl.schedule"),
 }
 
@@ -28,6 +28,7 @@ __all__ = [
     "Placement",
     "Run",
     "Until",
+    "attach",
     "list_runs",
     "load_config",
     "resume",

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from raylab.errors import ConfigError
 from raylab.experiment import codec, files
 from raylab.rl.algorithms import AlgorithmConfig
+from raylab.experiment.stores import Store, is_url, working_folder
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import EnvConfig
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
@@ -60,8 +61,8 @@ class Experiment:
     """When the state is saved."""
     evaluation: Evaluating = field(default_factory=Evaluating)
     """When and how the policy is scored."""
-    runs_dir: str = "runs"
-    """Folder of all runs."""
+    runs_dir: str = field(default_factory=files.default_runs_dir)
+    """Folder or fsspec URL of all runs; the default is RAYLAB_RUNS_DIR, else ./runs."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
@@ -85,8 +86,18 @@ class Experiment:
 
     @property
     def folder(self) -> Path:
-        """Where the experiment's runs lie, one folder a seed."""
-        return Path(self.runs_dir) / self.experiment_id
+        """Where the experiment's runs lie, one folder a seed; of a URL, the working copy."""
+        root = working_folder(self.store) if self.store is not None else Path(self.runs_dir)
+        return root / self.experiment_id
+
+    @property
+    def store(self) -> Store | None:
+        """Where the runs are kept when ``runs_dir`` is a URL, and no folder.
+
+        Raises:
+            ConfigError: the backend has no exclusive create.
+        """
+        return Store(self.runs_dir) if is_url(self.runs_dir) else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as :meth:`from_json` reads it."""
@@ -116,7 +127,8 @@ class Experiment:
 def load_config(path: Path) -> Experiment:
     """Read an experiment from a run's ``config.json``.
 
-    Its runs go where that run lies, also when the folder was moved since.
+    Its runs go where that run lies, also when the folder was moved since; those of a working copy
+    stay in their store.
 
     Raises:
         ConfigError: names the field, the value and the near match.
@@ -128,6 +140,6 @@ def load_config(path: Path) -> Experiment:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     for folder in list(path.resolve().parents)[:2]:
-        if folder.name == experiment.experiment_id:
+        if folder.name == experiment.experiment_id and folder != experiment.folder:
             return replace(experiment, runs_dir=str(folder.parent))
     return experiment

@@ -16,6 +16,11 @@ from raylab.errors import CorruptDataError, RunError
 Json = dict[str, Any]
 
 
+def default_runs_dir() -> str:
+    """Where runs are kept when nothing else is said: RAYLAB_RUNS_DIR, else ``runs``."""
+    return os.environ.get("RAYLAB_RUNS_DIR") or "runs"
+
+
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, sync it and rename it to ``path``.
 

@@ -7,6 +7,7 @@ and ``environment.json``, which are replaced. Whatever kills the process, a read
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import shutil
 import time
@@ -22,12 +23,14 @@ from raylab.experiment.evaluation import write_evaluation
 from raylab.experiment.events import EventWriter
 from raylab.experiment.files import Json
 from raylab.experiment.run import Run, newest_whole
+from raylab.experiment.stores import Mirror, Store
 from raylab.rl.evaluate import Evaluation
 from raylab.rl.schedule import Progress, Tracker
 from raylab.rl.system import Start
 from raylab.rl.trainer import evaluation_seed
 from raylab.rl.trajectory import State, UpdateResult
 from raylab.runtime.machine import ProcessId
+from raylab.runtime.metrics import publish
 
 _FOLDERS = (
     "attempts",
@@ -48,15 +51,21 @@ class RunRecorder:
     Args:
         path: the run's folder, which holds its ``config.json``.
         cluster: address of the Ray cluster, recorded for drivers that want to attach.
+        store: where the run is kept, if that is no folder: ``path`` is then a working copy.
 
     Raises:
         RunError: the folder cannot be written.
     """
 
-    def __init__(self, path: Path, cluster: str = "") -> None:
+    def __init__(self, path: Path, cluster: str = "", store: Store | None = None) -> None:
+        self._mirror = None
+        if store is not None:
+            self._mirror = Mirror(store, f"{path.parent.name}/{path.name}", path)
+            self._mirror.pull()
         for name in _FOLDERS:
             files.make_folder(path / name)
         self._path = path
+        self._run = f"{path.parent.name}/{path.name}"
         self._experiment = Run(path).experiment
         self._cluster = cluster
         self._process = ProcessId.current()
@@ -142,6 +151,15 @@ class RunRecorder:
             "wall_time_s": tracker.wall_time_s,
         }
         self._rows.append({**key, **counters, **metrics})
+        state = {
+            "attempt": self._attempt,
+            "update": result.update,
+            "agent_steps": result.agent_steps,
+            "simulated_agent_steps": tracker.simulated_agent_steps,
+            "steps_per_s": tracker.steps_per_s,
+            "episode_return": metrics.get("episode_return_mean", math.nan),
+        }
+        publish(self._run, "supervisor", {**metrics, **state})
         for episode in result.episodes:
             self._episodes.append({**key, **dataclasses.asdict(episode)})
         if self._events is not None:
@@ -152,6 +170,7 @@ class RunRecorder:
 
     def checkpoint(self, state: State, weight_hash: str, tracker: Tracker) -> None:
         """Save the state; when this returns it is safe."""
+        began = time.monotonic()
         self._flush()
         self._weight_hash, self._hashed_at = weight_hash, tracker.agent_steps
         record = {
@@ -168,8 +187,15 @@ class RunRecorder:
             for folder in ("metrics", "episodes")
             for path in tables.list_parts(self._path / folder)
         ]
-        checkpoint.save(self._path / "checkpoints", Checkpoint(state, record), covers=parts)
+        saved = checkpoint.save(self._path / "checkpoints", Checkpoint(state, record), covers=parts)
         checkpoint.prune(self._path / "checkpoints", self._experiment.checkpointing.keep)
+        if self._mirror is not None:
+            self._mirror.push()
+        cost = {
+            "checkpoint_bytes": sum(path.stat().st_size for path in saved.iterdir()),
+            "checkpoint_seconds": time.monotonic() - began,
+        }
+        publish(self._run, "supervisor", cost)
 
     def evaluation(
         self, policy: str, result: Evaluation, video: bytes | None, tracker: Tracker
@@ -191,10 +217,20 @@ class RunRecorder:
         self.message(f"{policy} policy at {tracker.agent_steps:,} agent steps: {result.mean:.2f}")
 
     def message(self, text: str) -> None:
-        """Append a line to the log."""
-        line = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} attempt {self._attempt}: {text}\n"
-        with (self._path / "log.txt").open("a", encoding="utf-8") as log:
-            log.write(line)
+        """Append a line to the log: for people in log.txt, for programs in log.jsonl."""
+        now = datetime.now(UTC)
+        line = f"{now:%Y-%m-%d %H:%M:%S} attempt {self._attempt}: {text}\n"
+        entry = {
+            "time": now.isoformat(timespec="milliseconds"),
+            "run": self._run,
+            "role": "supervisor",
+            "node": self._process.host,
+            "attempt": self._attempt,
+            "message": text,
+        }
+        for name, content in (("log.txt", line), ("log.jsonl", json.dumps(entry) + "\n")):
+            with (self._path / name).open("a", encoding="utf-8") as log:
+                log.write(content)
 
     def beat(self, progress: Progress) -> None:
         """Renew the status every few seconds; stops a run that another attempt has taken over."""
@@ -236,13 +272,17 @@ class RunRecorder:
         attempt = self._newest_attempt()
         while True:
             attempt += 1
+            claim = files.to_json({"attempt": attempt, **content})
+            if self._mirror is not None and not self._mirror.claim(attempt, claim):
+                continue
             path = self._path / "attempts" / f"{attempt:04d}.json"
-            if files.create_exclusively(path, files.to_json({"attempt": attempt, **content})):
+            if files.create_exclusively(path, claim):
                 return attempt
 
     def _newest_attempt(self) -> int:
         names = [path.stem for path in (self._path / "attempts").glob("*.json")]
-        return max((int(name) for name in names if name.isdecimal()), default=0)
+        here = max((int(name) for name in names if name.isdecimal()), default=0)
+        return here if self._mirror is None else max(here, self._mirror.newest_attempt())
 
     def _check_claim(self) -> None:
         newest = self._newest_attempt()
@@ -288,6 +328,8 @@ class RunRecorder:
             "updated_at": now.timestamp(),
         }
         files.write_json(self._path / "status.json", status)
+        if self._mirror is not None:
+            self._mirror.push()
 
     def _evaluation_path(self, policy: str, agent_steps: int) -> Path:
         return self._path / "evaluations" / f"{agent_steps:012d}-{policy}.json"

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,13 +24,13 @@ from raylab.errors import (
     RaylabError,
     RoleDiedError,
     RoleTimeoutError,
-    RunExistsError,
 )
-from raylab.experiment import codec, files
+from raylab.experiment import files, prepare
 from raylab.experiment.experiment import Experiment, Placement
 from raylab.experiment.progress import Display
 from raylab.experiment.recorder import RunRecorder
 from raylab.experiment.run import Run, is_run, list_runs
+from raylab.experiment.stores import fetch
 from raylab.rl.schedule import Progress, Until
 from raylab.rl.system import MAX_RESTARTS, Job, Supervisor
 from raylab.runtime import machine
@@ -58,7 +58,13 @@ def train(
     Raises:
         RaylabError: a run failed, or cannot be started; says why and what to do.
     """
-    folder = _new_folder(experiment.folder) if new else experiment.folder
+    folder = experiment.folder
+    store = experiment.store
+    if store is not None:
+        store.check()
+        fetch(store, folder.parent, below=folder.name, without=("checkpoints",), may_lack=True)
+    if new:
+        folder = prepare.new_folder(folder)
     return _train(experiment, folder.resolve(), display or Display())
 
 
@@ -94,6 +100,57 @@ def resume(
     return _train(experiment, runs[0].path.resolve().parent, display or Display())
 
 
+def attach(
+    path: str | Path, *, address: str | None = None, display: Display | None = None
+) -> list[Run]:
+    """Watch the run in a folder, or all runs of an experiment's folder, until they end.
+
+    Ctrl-C leaves; the runs go on. A run that nobody trains is told how it stands.
+
+    Args:
+        path: as for :func:`resume`.
+        address: of the cluster that trains them; None takes what the runs recorded.
+        display: where to show progress.
+
+    Raises:
+        RunNotFoundError: there is no run.
+        RaylabError: a run failed, or its cluster cannot be reached.
+    """
+    display = display or Display()
+    runs = [Run(Path(path))] if is_run(Path(path)) else list_runs(path)
+    runs = runs or [Run.open(path)]
+    alive = [run for run in runs if run.is_alive]
+    for run in runs:
+        if run not in alive:
+            cause = run.status.get("cause") or f"`raylab resume {run.path}` trains it"
+            display.message(f"{run.path} is {run.state}: {cause}")
+    if not alive:
+        return runs
+    was_connected = runtime.is_connected()
+    runtime.connect(address or alive[0].status["cluster"])
+    try:
+        watched = [found for run in alive if (found := _find(run)) is not None]
+        with suppress(KeyboardInterrupt):
+            _watch(watched, display, can_stop=False)
+        _tell_ends(watched, display)
+    finally:
+        if not was_connected:
+            runtime.disconnect()
+    return runs
+
+
+def _find(run: Run) -> _Watched | None:
+    """Return a run with its supervisor in this cluster, if it has one that answers."""
+    name = supervisor_name(run.experiment, run.path.resolve())
+    supervisor = runtime.find(name, f"supervisor of {run.id}")
+    if supervisor is None:
+        return None
+    try:
+        return _Watched(run, supervisor, supervisor.call("progress", timeout_s=_ANSWER_S))
+    except (RoleDiedError, RoleTimeoutError):
+        return None
+
+
 @dataclass
 class _Watched:
     """A run and its supervisor, as the driver sees them."""
@@ -109,8 +166,8 @@ def _train(experiment: Experiment, folder: Path, display: Display) -> list[Run]:
     waiting = []
     for seed, path in paths.items():
         if is_run(path):
-            _check_extension(Run(path), experiment.until)
-        if is_run(path) and _is_finished(Run(path), experiment.until):
+            prepare.check_extension(Run(path), experiment.until)
+        if is_run(path) and prepare.is_finished(Run(path), experiment.until):
             display.message(
                 f"{path} is finished ({Run(path).status['cause']}). Extend it with "
                 f"--until.agent-steps, or train another with --new."
@@ -136,7 +193,7 @@ def _train(experiment: Experiment, folder: Path, display: Display) -> list[Run]:
 def _train_in(
     cluster: runtime.Cluster, experiment: Experiment, folder: Path, display: Display
 ) -> None:
-    _write_config(folder / "config.json", experiment, add_seeds=True)
+    prepare.write_config(folder / "config.json", experiment, add_seeds=True)
     watched = []
     for seed in experiment.seeds:
         started = _start(experiment, seed, folder / str(seed), cluster)
@@ -144,8 +201,16 @@ def _train_in(
             watched.append(started)
             display.message(f"training {started.run.path}")
     _watch(watched, display)
+    _tell_ends(watched, display)
+
+
+def _tell_ends(watched: Sequence[_Watched], display: Display) -> None:
+    """Say how the runs ended that have; raises what the first of them failed by."""
     for each in watched:
         progress = each.progress
+        if not progress.ended:
+            display.message(f"{progress.run} goes on: raylab attach {each.run.path}")
+            continue
         display.message(f"{progress.run}: {progress.state}, {progress.cause}")
         if progress.state == "interrupted":
             display.message(f"  go on with: raylab resume {each.run.path}")
@@ -162,21 +227,11 @@ def _start(
     Returns None if somebody else has finished the run in the meantime.
     """
     files.make_folder(path)
-    name, role = str(path), f"supervisor of {path.parent.name}/{path.name}"
-    job = Job(
-        run=f"{path.parent.name}/{path.name}",
-        env=experiment.env,
-        algorithm=experiment.algorithm,
-        seed=seed,
-        until=experiment.until,
-        checkpointing=experiment.checkpointing,
-        evaluation=experiment.evaluation,
-        threads=experiment.placement.threads or 1,
-        device=experiment.placement.device,
-    )
+    name, role = supervisor_name(experiment, path), f"supervisor of {path.parent.name}/{path.name}"
+    job = make_job(experiment, seed, path)
     deadline = time.monotonic() + _START_S
     while True:
-        if is_run(path) and _is_finished(Run(path), experiment.until):
+        if is_run(path) and prepare.is_finished(Run(path), experiment.until):
             return None
         supervisor = runtime.find(name, role) or _start_supervisor(
             job, replace(experiment, seeds=(seed,)), path, cluster, role
@@ -191,20 +246,46 @@ def _start(
             raise ActorError(f"{role} does not start and does not end; see {path / 'log.txt'}.")
 
 
+def supervisor_name(experiment: Experiment, path: Path) -> str:
+    """Return the name that locks a run inside a cluster: the run's place, from anywhere the same."""
+    if experiment.store is None:
+        return str(path)
+    return f"{experiment.store}/{path.parent.name}/{path.name}"
+
+
+def make_job(experiment: Experiment, seed: int, path: Path) -> Job:
+    """Return what a supervisor, or a trial of a sweep, trains for one seed."""
+    return Job(
+        run=f"{path.parent.name}/{path.name}",
+        env=experiment.env,
+        algorithm=experiment.algorithm,
+        seed=seed,
+        until=experiment.until,
+        checkpointing=experiment.checkpointing,
+        evaluation=experiment.evaluation,
+        threads=experiment.placement.threads or 1,
+        device=experiment.placement.device,
+    )
+
+
 def _start_supervisor(
     job: Job, experiment: Experiment, path: Path, cluster: runtime.Cluster, role: str
 ) -> runtime.Role | None:
     """Write the run's configuration and start its supervisor; None if somebody was faster."""
     if is_run(path) and Run(path).is_alive:
-        raise _running_elsewhere(Run(path))
-    _write_config(path / "config.json", experiment)
+        raise prepare.running_elsewhere(Run(path))
+    prepare.write_config(path / "config.json", experiment)
+    if experiment.store is not None:  # the supervisor may be on another node
+        for folder in (path.parent, path):
+            name = str((folder / "config.json").relative_to(path.parent.parent))
+            experiment.store.write(name, (folder / "config.json").read_bytes())
     try:
         return runtime.actor(
             Supervisor,
             job,
-            partial(RunRecorder, path, cluster.address),
+            partial(RunRecorder, path, cluster.address, experiment.store),
             role=role,
-            name=str(path),
+            name=supervisor_name(experiment, path),
             detached=True,
             max_restarts=MAX_RESTARTS,
             concurrency=4,
@@ -214,9 +295,10 @@ def _start_supervisor(
         return None
 
 
-def _watch(watched: Sequence[_Watched], display: Display) -> None:
+def _watch(watched: Sequence[_Watched], display: Display, *, can_stop: bool = True) -> None:
     """Show the runs until all have ended; stop them cleanly when the user asks for it."""
-    with _stop_signals() as stop, display:
+    signals = _stop_signals() if can_stop else nullcontext(threading.Event())
+    with signals as stop, display:
         told = False
         while True:
             for each in watched:
@@ -243,7 +325,8 @@ def _refresh(each: _Watched) -> None:
     except (RoleDiedError, RoleTimeoutError) as error:
         now = time.monotonic()
         each.silent_since = each.silent_since or now
-        gone = runtime.find(str(each.run.path), "supervisor") is None
+        name = supervisor_name(each.run.experiment, each.run.path)
+        gone = runtime.find(name, "supervisor") is None
         if gone or now - each.silent_since > 2 * _ANSWER_S:
             each.progress = _last_words(each, error)
         return
@@ -308,6 +391,8 @@ def _cluster(
         display.message("connecting to Ray")
     cluster = runtime.connect(address)
     try:
+        if not cluster.is_new and not was_connected:
+            runtime.check_versions(cluster)
         yield cluster
     finally:
         if not was_connected:
@@ -339,47 +424,3 @@ def _resolve(
             f"but not exactly as it would have."
         )
     return replace(placement, threads=threads)
-
-
-def _check_extension(run: Run, until: Until) -> None:
-    """Refuse a stopping rule that is tighter than the run's own; raises ConfigError."""
-    before = run.experiment.until
-    for name in ("agent_steps", "wall_time_s", "episode_return"):
-        old, new = getattr(before, name), getattr(until, name)
-        if new is not None and (old is None or new < old):
-            raise ConfigError(
-                f"until.{name}={new:,} would cut {run.path} short, which was started with {old}; "
-                f"a run can only be extended. Train another with --new."
-            )
-
-
-def _is_finished(run: Run, until: Until) -> bool:
-    """Whether the run has reached this end, and not only an earlier one."""
-    return run.state == "finished" and run.status["until"] == codec.to_json(until)
-
-
-def _running_elsewhere(run: Run) -> RunExistsError:
-    status = run.status
-    process = status["process"]
-    return RunExistsError(
-        f"{run.path} is being trained by process {process['pid']} on {process['host']} (cluster "
-        f"{status['cluster']}, last sign of life {status['updated']}). Wait for it, stop it there "
-        f"with Ctrl-C, or train another with --new."
-    )
-
-
-def _new_folder(folder: Path) -> Path:
-    """Return ``<id>``, or the first of ``<id>-2``, ``<id>-3``, ... that is not there."""
-    number, candidate = 1, folder
-    while candidate.exists():
-        number += 1
-        candidate = folder.with_name(f"{folder.name}-{number}")
-    return candidate
-
-
-def _write_config(path: Path, experiment: Experiment, *, add_seeds: bool = False) -> None:
-    if add_seeds and path.exists():
-        before = Experiment.from_json(files.read_json(path, "remove it: it is written again"))
-        seeds = tuple(dict.fromkeys((*before.seeds, *experiment.seeds)))
-        experiment = replace(experiment, seeds=seeds)
-    files.write_json(path, experiment.to_json())

@@ -12,8 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from raylab.runtime.actors import Ref, Role, actor, find, leave, wait
-    from raylab.runtime.cluster import Cluster, connect, disconnect, is_connected
+    from raylab.runtime.actors import Ref, Role, actor, find, leave, list_names, wait
+    from raylab.runtime.cluster import (
+        Cluster,
+        check_versions,
+        connect,
+        disconnect,
+        free_cpus,
+        is_connected,
+        nodes,
+    )
     from raylab.runtime.tasks import Flow, get, object_store_bytes, put
 
 __all__ = [
@@ -22,12 +30,16 @@ __all__ = [
     "Ref",
     "Role",
     "actor",
+    "check_versions",
     "connect",
     "disconnect",
     "find",
+    "free_cpus",
     "get",
     "is_connected",
     "leave",
+    "list_names",
+    "nodes",
     "object_store_bytes",
     "put",
     "wait",
@@ -48,8 +60,19 @@ if _has_auth_token():
     os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 _HOMES = {
-    **dict.fromkeys(("Cluster", "connect", "disconnect", "is_connected"), "cluster"),
-    **dict.fromkeys(("Ref", "Role", "actor", "find", "leave", "wait"), "actors"),
+    **dict.fromkeys(
+        (
+            "Cluster",
+            "check_versions",
+            "connect",
+            "disconnect",
+            "free_cpus",
+            "is_connected",
+            "nodes",
+        ),
+        "cluster",
+    ),
+    **dict.fromkeys(("Ref", "Role", "actor", "find", "leave", "list_names", "wait"), "actors"),
     **dict.fromkeys(("Flow", "get", "object_store_bytes", "put"), "tasks"),
 }
 

@@ -130,6 +130,12 @@ def find(name: str, role: str) -> Role | None:
         return None
 
 
+def list_names() -> list[str]:
+    """Return the names of all named roles in raylab's namespace."""
+    found = ray.util.list_named_actors(all_namespaces=True)
+    return sorted(each["name"] for each in found if each["namespace"] == machine.NAMESPACE)
+
+
 def leave() -> None:
     """End the calling role's own process, without a restart."""
     ray.kill(ray.get_runtime_context().current_actor, no_restart=True)

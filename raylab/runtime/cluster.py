@@ -8,14 +8,18 @@ import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ray
 
+from raylab import __version__
 from raylab.errors import ClusterError
 from raylab.runtime import machine
 
 OBJECT_STORE_BYTES = 256 << 20
 """Object store of a local cluster: two states of a large network fit, and a laptop keeps its RAM."""
+
+_REACH_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ def connect(
     *,
     num_cpus: int | None = None,
     object_store_bytes: int = OBJECT_STORE_BYTES,
+    threads: int | None = None,
 ) -> Cluster:
     """Connect to a running cluster if there is one, else start a local one.
 
@@ -43,22 +48,29 @@ def connect(
             started by ``ray start`` on this machine, a new local one.
         num_cpus: cores of a new local cluster; the default is every core that may be used.
         object_store_bytes: shared memory of a new local cluster.
+        threads: what numerical libraries may use in the processes of this connection that say
+            nothing else; None leaves it to Ray.
 
     Raises:
-        ClusterError: the cluster does not answer, or none can be started.
+        ClusterError: the cluster does not answer, does not let us in, or none can be started.
     """
     if ray.is_initialized():
         return _describe(is_new=False)
-    address = address or os.environ.get("RAY_ADDRESS") or cluster_of_this_machine()
+    address = address or find_address()
+    variables = {} if threads is None else machine.thread_environment(threads)
+    runtime_env = {"env_vars": variables} if variables else None
     try:
         if address in (None, "local"):
-            _start_local(num_cpus or machine.cores(0.0).usable, object_store_bytes)
+            cores = num_cpus or machine.cores(0.0).usable
+            _start_local(cores, object_store_bytes, runtime_env)
         else:
+            _check_reachable(address)
             ray.init(
                 address=address,
                 namespace=machine.NAMESPACE,
                 log_to_driver=False,
                 logging_level=logging.WARNING,
+                runtime_env=runtime_env,
             )
     except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
         what = "start Ray here" if address in (None, "local") else f"reach the cluster at {address}"
@@ -80,8 +92,11 @@ def is_connected() -> bool:
     return bool(ray.is_initialized())
 
 
-def _start_local(num_cpus: int, object_store_bytes: int) -> None:
+def _start_local(
+    num_cpus: int, object_store_bytes: int, runtime_env: dict[str, Any] | None
+) -> None:
     ray.init(
+        runtime_env=runtime_env,
         address="local",
         num_cpus=num_cpus,
         object_store_memory=object_store_bytes,
@@ -105,6 +120,47 @@ def _describe(*, is_new: bool) -> Cluster:
     )
 
 
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster."""
+
+    name: str
+    is_alive: bool
+    cpus: float
+    gpus: float
+    memory_bytes: int
+    object_store_bytes: int
+
+
+def nodes() -> list[Node]:
+    """Return the cluster's nodes, the dead ones too, that Ray still lists."""
+    found = []
+    for node in ray.nodes():  # type: ignore[no-untyped-call]  # not annotated by ray
+        resources = node["Resources"]
+        found.append(
+            Node(
+                name=f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})",
+                is_alive=bool(node["Alive"]),
+                cpus=float(resources.get("CPU", 0.0)),
+                gpus=float(resources.get("GPU", 0.0)),
+                memory_bytes=int(resources.get("memory", 0)),
+                object_store_bytes=int(resources.get("object_store_memory", 0)),
+            )
+        )
+    return found
+
+
+def free_cpus() -> float:
+    """Cores that no role of anybody occupies just now."""
+    free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]  # ray
+    return float(free.get("CPU", 0.0))
+
+
+def find_address() -> str | None:
+    """Address of the cluster that is meant when none is named; None when there is none."""
+    return os.environ.get("RAY_ADDRESS") or cluster_of_this_machine()
+
+
 def cluster_of_this_machine() -> str | None:
     """Address that `ray start` left behind, if something still answers there.
 
@@ -118,6 +174,43 @@ def cluster_of_this_machine() -> str | None:
             return address
     except (OSError, ValueError):
         return None
+
+
+def check_versions(cluster: Cluster) -> None:
+    """Compare raylab here with raylab on the cluster's nodes.
+
+    Raises:
+        ClusterError: it is missing there, or of another version.
+    """
+    try:
+        there = ray.get(ray.remote(_own_version).options(num_cpus=0).remote())
+    except ray.exceptions.RayError as error:
+        raise ClusterError(
+            f"the cluster at {cluster.address} cannot run raylab: {_last_line(error)}. Its nodes "
+            f"need raylab {__version__}: `ray up cluster.yaml` installs the working tree."
+        ) from error
+    if there != __version__:
+        raise ClusterError(
+            f"raylab is {__version__} here and {there} on the cluster at {cluster.address}; "
+            f"`ray up cluster.yaml` brings the cluster up to date, or install raylab {there} here."
+        )
+
+
+def _own_version() -> str:
+    return __version__
+
+
+def _check_reachable(address: str) -> None:
+    """Raise OSError at once where Ray would try for a minute; leaves names it cannot read to Ray."""
+    host, _, port = address.partition("://")[2].partition("/")[0].rpartition(":")
+    if "://" not in address:
+        host, _, port = address.rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+
+
+def _last_line(error: BaseException) -> str:
+    return ([line for line in str(error).splitlines() if line.strip()] or [""])[-1].strip()
 
 
 def _first_line(error: BaseException) -> str:

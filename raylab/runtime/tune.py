@@ -1,0 +1,220 @@
+"""Many small pieces of work at once on Ray Tune: queueing, packing, early stopping, retries.
+
+The only module that imports Tune. Nothing of Tune's own state is kept: the work keeps its state
+itself, so a sweep that was killed starts over, and work that is done says so at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from ray import tune
+from ray.tune.execution.placement_groups import PlacementGroupFactory
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
+
+from raylab.errors import ClusterError, ConfigError, RaylabError
+
+MAX_FAILURES: Final = 3  # of one piece of work whose process died
+# Read when Tune starts: no event files of its own, no change of the working directory.
+_SETTINGS: Final = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+class Work(Protocol):
+    """Something that is done in steps, in one process; it keeps its own state."""
+
+    def advance(self) -> Mapping[str, Any]:
+        """Do a step.
+
+        Returns:
+            Plain values; ``done`` is whether it has ended, ``steps`` how far it is, and ``score``
+            how good (higher is better), if that is known.
+
+        Raises:
+            RaylabError: it failed, and would fail again.
+        """
+
+    def close(self) -> None:
+        """Keep what there is; called when it ended and when it is stopped early."""
+
+
+@dataclass(frozen=True)
+class Halving:
+    """Asynchronous successive halving: work that is behind its like is stopped early.
+
+    Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning".
+    """
+
+    max_steps: int
+    first_steps: int  # nothing is stopped before
+    factor: float = 3.0  # of what reaches a rung, one in so many goes on
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to one piece of work."""
+
+    index: int
+    result: Mapping[str, Any]  # of its newest step
+    error: str = ""  # why it failed, or died and is started again
+
+
+def run_all(
+    make: Callable[[Any], Work],
+    work: Sequence[Any],
+    *,
+    threads: int,
+    halving: Halving | None,
+    tell: Callable[[Event], None],
+    storage: str | None = None,
+) -> list[str]:
+    """Do all work, as many pieces at a time as there are cores for.
+
+    Args:
+        make: builds a piece of work from its description, in the process that does it.
+        work: the descriptions; can be pickled.
+        threads: cores of one piece.
+        halving: stop early what is behind; None does everything to its end.
+        tell: called in this process for everything that happens.
+        storage: a folder that all nodes see, for Tune's own files; they are removed at the end.
+
+    Returns:
+        For each piece why it failed for good; empty text when it did not.
+
+    Raises:
+        ClusterError: Tune ended before the work did.
+    """
+    os.environ.update(_SETTINGS)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # we tell ourselves what failed
+    folder = tempfile.mkdtemp(prefix=".tune-", dir=storage)
+    trainable = tune.with_resources(
+        tune.with_parameters(_Trainable, make=make, work=list(work)),
+        PlacementGroupFactory([{"CPU": threads}]),
+    )
+    tuner = tune.Tuner(
+        trainable,
+        param_space={"index": tune.grid_search(list(range(len(work))))},
+        tune_config=tune.TuneConfig(scheduler=_scheduler(halving), reuse_actors=True),
+        run_config=tune.RunConfig(
+            name="sweep",
+            storage_path=folder,
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+            callbacks=[_Listener(tell)],
+        ),
+    )
+    try:
+        results = tuner.fit()
+    except tune.TuneError as error:
+        raise ClusterError(f"the sweep ended: {error}; the same command goes on.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    failures = [""] * len(work)
+    for number in range(len(results)):
+        result = results[number]
+        if result.config is None:
+            continue
+        error = (result.metrics or {}).get("error", "")
+        if result.error is not None:
+            error = error or _last_line(result.error)
+        failures[result.config["index"]] = error
+    return failures
+
+
+class _Trainable(tune.Trainable):
+    """One piece of work as Tune wants it; its process is used for one after the other.
+
+    What raylab raises is a result, for trying again would not help; what ends the process is not.
+    """
+
+    def setup(self, config: dict[str, Any], make: Any = None, work: Any = None) -> None:
+        self._make, self._all = make, work
+        self._begin(config["index"])
+
+    def step(self) -> dict[str, Any]:
+        if self._work is None:
+            return {"done": True, "error": self._error}
+        try:
+            return dict(self._work.advance())
+        except RaylabError as error:
+            return {"done": True, "error": str(error)}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.cleanup()
+        self._begin(new_config["index"])
+        return True
+
+    def cleanup(self) -> None:
+        if self._work is not None:
+            self._work.close()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing: the work keeps its state."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing: the work finds its state."""
+
+    def _begin(self, index: int) -> None:
+        self._work: Work | None = None
+        try:
+            self._work = self._make(self._all[index])
+        except RaylabError as error:
+            self._error = str(error)
+
+
+class _Listener(tune.Callback):
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self._tell = tell
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        del iteration, trials, info
+        self._tell(Event(trial.config["index"], result, result.get("error", "")))
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        del iteration, trials, info
+        self._tell(Event(trial.config["index"], trial.last_result or {}, _why(trial)))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        del iteration, trials, info
+        self._tell(Event(trial.config["index"], trial.last_result or {}, _why(trial)))
+
+
+def _scheduler(halving: Halving | None) -> Any:
+    if halving is None:
+        return FIFOScheduler()  # type: ignore[no-untyped-call]  # not annotated by ray
+    if not 0 < halving.first_steps < halving.max_steps:
+        raise ConfigError(
+            f"the first rung at {halving.first_steps:,} agent steps must lie between 0 and the "
+            f"{halving.max_steps:,} of until.agent_steps."
+        )
+    return AsyncHyperBandScheduler(
+        time_attr="steps",
+        metric="score",
+        mode="max",
+        max_t=halving.max_steps,
+        grace_period=halving.first_steps,
+        reduction_factor=halving.factor,
+    )
+
+
+def _why(trial: Any) -> str:
+    error = trial.get_error()
+    return _last_line(error) if error is not None else "its process died"
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,87 @@
+"""A Ray cluster of several nodes on this machine; only for scripts that run alone.
+
+The head has no cores, so that what trains or computes is on nodes that can be lost.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+# A silent node is declared dead within 2 + 1 + 4 x 1 = 7 seconds.
+HEALTH = {
+    "RAY_health_check_initial_delay_ms": "2000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_failure_threshold": "4",
+}
+DETECTION_S = 7.0
+TOKEN = "b" * 64
+
+
+class Nodes:
+    """A head, kept in a Redis if asked for, and workers of one core each."""
+
+    def __init__(self, folder: Path, workers: int, *, redis: bool) -> None:
+        os.environ.update(HEALTH)
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
+        self._redis = _start_redis(folder) if redis else None
+        from ray.cluster_utils import Cluster
+
+        self._cluster = Cluster(
+            initialize_head=True,
+            shutdown_at_exit=False,
+            head_node_args={"num_cpus": 0, "include_dashboard": False},
+        )
+        self.address = str(self._cluster.address)
+        for _ in range(workers):
+            self.add()
+
+    def add(self) -> None:
+        """Add a worker node of one core."""
+        self._cluster.add_node(num_cpus=1)
+
+    def fill(self, workers: int) -> None:
+        """Add worker nodes until there are so many."""
+        while len(self._cluster.worker_nodes) < workers:
+            self.add()
+
+    def lose(self, node_id: str | None = None) -> None:
+        """Kill a worker node's raylet without warning: the one of that id, or the oldest."""
+        nodes = sorted(self._cluster.worker_nodes, key=lambda node: node.node_id != node_id)
+        self._cluster.remove_node(nodes[0], allow_graceful=False)
+
+    def freeze(self, node_id: str) -> int:
+        """Stop a worker node's raylet without closing its connections; returns its process."""
+        [node] = [node for node in self._cluster.worker_nodes if node.node_id == node_id]
+        process = node.all_processes["raylet"][0].process.pid
+        os.kill(process, signal.SIGSTOP)
+        return int(process)
+
+    def restart_gcs(self) -> None:
+        """Kill the head's control process; it is started again a second later."""
+        self._cluster.head_node.kill_gcs_server(check_alive=False)
+        time.sleep(1.0)
+        self._cluster.head_node.start_gcs_server()
+
+
+def _start_redis(folder: Path) -> subprocess.Popen[bytes]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    process = subprocess.Popen(
+        [*command, "--dir", str(folder)], stdout=(folder / "redis.log").open("wb")
+    )
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline, (folder / "redis.log").read_text()
+            time.sleep(0.05)
+    os.environ["RAY_REDIS_ADDRESS"] = f"127.0.0.1:{port}"
+    return process

@@ -1,0 +1,115 @@
+"""Several drivers of one run: one trains, the others watch."""
+
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from raylab.errors import RunNotFoundError
+from raylab.experiment import Run, Until, attach, files, train
+from raylab.experiment.progress import Display
+from tests.faults.scenario import CARTPOLE, LIMIT_S, wait_for, wait_for_checkpoints
+
+LONG = replace(CARTPOLE, until=Until(agent_steps=64 * 40_000))
+
+
+class Lines(Display):
+    """A display that keeps what it is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def message(self, text):
+        self.lines.append(text)
+
+    def show(self, runs):
+        pass
+
+
+def start(experiment):
+    """Start a driver in a process of its own, as `python experiments/x.py` does."""
+    config = Path(experiment.runs_dir) / "config.json"
+    files.write_json(config, experiment.to_json())
+    code = (
+        "import sys; from pathlib import Path; from raylab.experiment import load_config;"
+        "load_config(Path(sys.argv[1])).main([])"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(config)], stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_of_two_drivers_at_the_same_moment_one_trains(cluster, tmp_path):
+    experiment = replace(
+        CARTPOLE,
+        runs_dir=str(tmp_path),
+        placement=replace(CARTPOLE.placement, address=cluster.address),
+    )
+
+    drivers = [start(experiment) for _ in range(2)]
+    said = [driver.communicate(timeout=LIMIT_S)[1] for driver in drivers]
+
+    assert [driver.returncode for driver in drivers] == [0, 0], said
+    run = Run(experiment.folder / "1")
+    assert run.state == "finished"
+    assert run.status["attempt"] == 1
+    assert len(list((run.path / "attempts").iterdir())) == 1
+    assert list(run.metrics()["update"]) == list(range(1, 61))
+    assert all("finished" in text for text in said), said
+
+
+def test_attaching_watches_to_the_end_and_leaving_does_not_stop(cluster, tmp_path):
+    experiment = replace(
+        LONG,
+        runs_dir=str(tmp_path),
+        placement=replace(LONG.placement, address=cluster.address),
+    )
+    path = experiment.folder / "1"
+    with start(experiment) as driver:
+        wait_for_checkpoints(path, 1)
+        driver.kill()
+        driver.communicate(timeout=LIMIT_S)
+    assert Run(path).is_alive
+
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "raylab.cli", "attach", str(path)], stderr=subprocess.PIPE, text=True
+    )
+    steps = Run(path).status["agent_steps"]
+    wait_for(lambda: Run(path).status["agent_steps"] > steps, "a sign of life")
+    watching.send_signal(signal.SIGINT)
+    watching.communicate(timeout=LIMIT_S)
+    assert Run(path).is_alive
+
+    lines = Lines()
+    watcher = threading.Thread(target=attach, args=(path,), kwargs={"display": lines})
+    watcher.start()
+    from raylab import runtime
+    from raylab.experiment.runner import supervisor_name
+
+    runtime.find(supervisor_name(experiment, path.resolve()), "supervisor").submit("stop", "enough")
+    watcher.join(LIMIT_S)
+
+    assert not watcher.is_alive()
+    assert any("interrupted, enough" in line for line in lines.lines), lines.lines
+    assert Run(path).state == "interrupted"
+
+
+def test_attaching_to_what_nobody_trains_says_how_it_stands(cluster, tmp_path):
+    [run] = train(replace(CARTPOLE, until=Until(agent_steps=64), runs_dir=str(tmp_path)))
+    lines = Lines()
+
+    attach(run.path, display=lines)
+
+    assert lines.lines == [f"{run.path} is finished: trained 64 agent steps"]
+    with pytest.raises(RunNotFoundError):
+        attach(tmp_path / "nothing")

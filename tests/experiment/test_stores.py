@@ -1,0 +1,138 @@
+"""Stores behind a URL: exclusive creation, copies in the right order, and refusals."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from raylab.errors import ConfigError, RunError, RunExistsError, RunNotFoundError
+from raylab.experiment import Checkpointing, Evaluating, Experiment, Placement, Run, Until, train
+from raylab.experiment.progress import Display
+from raylab.experiment.recorder import RunRecorder
+from raylab.experiment.stores import Mirror, Store, fetch, local_copy
+from raylab.rl.algorithms.ppo import PPO
+from raylab.rl.envs import Gymnasium
+
+CARTPOLE = Experiment(
+    name="cartpole",
+    env=Gymnasium(id="CartPole-v1"),
+    algorithm=PPO(num_envs=2, unroll_length=16, minibatches=1, epochs=1),
+    until=Until(agent_steps=64),
+    placement=Placement(threads=1),
+    checkpointing=Checkpointing(every_agent_steps=32),
+    evaluation=Evaluating(episodes=0),
+)
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request, tmp_path):
+    place = tmp_path / "store" if request.param == "local" else f"/{tmp_path.name}"
+    return Store(f"{request.param}://{place}")
+
+
+@pytest.fixture
+def shared(tmp_path, monkeypatch):
+    """A store behind a URL, and a cache of its own for the working copies."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Store(f"local://{tmp_path}/store")
+
+
+def test_of_many_that_create_a_file_one_does(store):
+    created = []
+    gate = threading.Barrier(8)
+
+    def create(number):
+        gate.wait()
+        if store.create_exclusively("run/attempts/0001.json", bytes([number])):
+            created.append(number)
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(created) == 1
+    assert store.read("run/attempts/0001.json") == bytes(created)
+    store.check()
+
+
+@pytest.mark.parametrize("url", ["http://host/runs", "ftp://host/runs", "nosuch://x"])
+def test_a_backend_without_exclusive_create_is_refused(url):
+    with pytest.raises(ConfigError, match=r"no exclusive create, .* s3, gs, az"):
+        replace(CARTPOLE, runs_dir=url).folder  # noqa: B018 - read for its error
+
+
+def test_a_backend_that_is_not_installed_is_refused():
+    with pytest.raises(ConfigError, match="gcsfs"):
+        Store("gs://bucket/runs")
+
+
+def test_a_store_that_may_not_be_written_says_what_to_do(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(RunError, match=r"cannot be used .*credentials may read, write and list"):
+        Store(f"local://{tmp_path}/file/runs").check()
+
+
+def test_a_mirror_copies_what_is_new_and_removes_what_is_gone(store, tmp_path):
+    folder = tmp_path / "work" / "x-1" / "7"
+    (folder / "metrics").mkdir(parents=True)
+    (folder / "metrics" / "part-1").write_bytes(b"one")
+    (folder / ".half.tmp").write_bytes(b"not yet")
+    (folder / "status.json").write_bytes(b"{}")
+    mirror = Mirror(store, "x-1/7", folder)
+
+    mirror.push()
+    first = store.list()
+    (folder / "metrics" / "part-2").write_bytes(b"one and two")
+    (folder / "metrics" / "part-1").unlink()
+    mirror.push()
+
+    assert first == ["x-1/7/metrics/part-1", "x-1/7/status.json"]
+    assert store.list("x-1/7/metrics") == ["x-1/7/metrics/part-2"]
+    fetch(store, tmp_path / "elsewhere", without=("metrics",))
+    assert [p.name for p in (tmp_path / "elsewhere").rglob("*") if p.is_file()] == ["status.json"]
+    with pytest.raises(RunNotFoundError, match="no run in"):
+        fetch(store, tmp_path / "elsewhere", below="nothing")
+
+
+def test_a_run_is_kept_in_the_store_and_goes_on_from_it_elsewhere(
+    cluster, shared, tmp_path, monkeypatch
+):
+    display = Display(Console(quiet=True))
+    experiment = replace(CARTPOLE, runs_dir=shared.url)
+    [run] = train(experiment, display=display)
+    assert run.status["agent_steps"] == 64
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another machine"))
+    longer = replace(experiment, until=Until(agent_steps=128))
+    [longer_run] = train(longer, display=display)
+
+    assert longer_run.path != run.path
+    assert longer_run.status["attempt"] == 2
+    assert longer_run.status["agent_steps"] == 128
+    copy = local_copy(shared.url)
+    kept = Run(copy / experiment.experiment_id / "1")
+    assert kept.status == longer_run.status
+    assert list(kept.metrics()["update"]) == [1, 2, 3, 4]
+    assert kept.latest_checkpoint().record["agent_steps"] == 128
+
+
+def test_a_later_attempt_from_another_machine_stops_the_earlier_one(shared, tmp_path):
+    def recorder(machine):
+        path = tmp_path / machine / "cartpole-1" / "1"
+        path.mkdir(parents=True)
+        (path / "config.json").write_text((tmp_path / "config.json").read_text(), encoding="utf-8")
+        return RunRecorder(path, store=shared)
+
+    from raylab.experiment import files
+
+    files.write_json(tmp_path / "config.json", CARTPOLE.to_json())
+    early, late = recorder("early"), recorder("late")
+
+    assert early.begin().attempt == 1
+    assert late.begin().attempt == 2
+    with pytest.raises(RunExistsError, match="attempt 2 has taken over"):
+        early._flush()
