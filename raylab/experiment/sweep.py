@@ -83,7 +83,7 @@ class Sweep:
         """Where the sweep's own files lie: what it tried, and its report."""
         ids = sorted(setting.experiment.experiment_id for setting in self.settings)
         number = hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:8]
-        return Path(self.settings[0].experiment.runs_dir) / f"{self.name}-sweep-{number}"
+        return self.settings[0].experiment.folder.parent / f"{self.name}-sweep-{number}"
 
     def trials(self) -> list[tuple[Setting, Experiment, Path]]:
         """Return (setting, experiment of one seed, folder of its run), seed by seed."""
@@ -129,10 +129,18 @@ def draw(axes: Axes, samples: int, seed: int) -> list[dict[str, str]]:
 def plan(base: Experiment, combinations: Sequence[Mapping[str, str]]) -> tuple[Setting, ...]:
     """Return a setting for each combination of overrides; raises ConfigError on a wrong value."""
     settings = []
+    values: dict[str, set[str]] = {}
+    for overrides in combinations:
+        for name, value in overrides.items():
+            values.setdefault(name, set()).add(value)
     for overrides in combinations:
         arguments = [part for name, value in overrides.items() for part in (name, value)]
         experiment, _ = parse(base, arguments)
-        label = ", ".join(f"{n.rpartition('.')[2].lstrip('-')} {v}" for n, v in overrides.items())
+        label = ", ".join(
+            f"{name.rpartition('.')[2].lstrip('-')} {value}"
+            for name, value in overrides.items()
+            if len(values[name]) > 1
+        )
         settings.append(Setting(label or base.name, experiment))
     return tuple(settings)
 

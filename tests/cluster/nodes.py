@@ -39,9 +39,9 @@ class Nodes:
         for _ in range(workers):
             self.add()
 
-    def add(self) -> None:
-        """Add a worker node of one core."""
-        self._cluster.add_node(num_cpus=1)
+    def add(self, cores: int = 1, object_store_bytes: int = 150 << 20) -> None:
+        """Add a worker node."""
+        self._cluster.add_node(num_cpus=cores, object_store_memory=object_store_bytes)
 
     def fill(self, workers: int) -> None:
         """Add worker nodes until there are so many."""

@@ -104,6 +104,34 @@ def full_disk(folder: Path) -> None:
     assert_same_run(run, reference)
 
 
+def full_object_store(folder: Path) -> None:
+    """Data larger than the object stores of all nodes is spilled, and sorted all the same."""
+    import numpy as np
+    import ray._private.internal_api as internal
+
+    import raylab.frame as pd
+
+    nodes = start(folder, 0)
+    for _ in range(2):
+        nodes.add(object_store_bytes=80 << 20)
+    rows = 6_000_000
+    generator = np.random.default_rng(7)
+    table = pandas.DataFrame(
+        {name: generator.random(rows) for name in "abcd"} | {"key": generator.permutation(rows)}
+    )
+    table.to_parquet(folder / "table.parquet", row_group_size=rows // 12)
+    pd.set_option("raylab.execution", "ray")
+    pd.set_option("raylab.npartitions", 12)
+    pd.set_option("raylab.target_partition_bytes", 1)
+
+    answer = pd.read_parquet(folder / "table.parquet").sort_values("key").to_pandas()
+
+    pandas.testing.assert_frame_equal(answer, table.sort_values("key"))
+    summary = internal.memory_summary(stats_only=True)
+    print(summary)
+    assert "Spilled " in summary, summary
+
+
 class Training:
     """`train` beside the scenario; leaving waits for its end."""
 
@@ -165,8 +193,8 @@ def is_trainer(actor: object) -> bool:
     return actor.class_name == "Trainer" and actor.state == "ALIVE"
 
 
+SCENARIOS = (silent_node, late_node, tpch, full_disk, full_object_store)
+
 if __name__ == "__main__":
-    {f.__name__: f for f in (silent_node, late_node, tpch, full_disk)}[sys.argv[2]](
-        Path(sys.argv[1])
-    )
+    {f.__name__: f for f in SCENARIOS}[sys.argv[2]](Path(sys.argv[1]))
     print("all is well")

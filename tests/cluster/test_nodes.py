@@ -7,7 +7,9 @@ from tests.cluster.namespace import run_alone
 
 @pytest.mark.timeout(300)
 @pytest.mark.slow
-@pytest.mark.parametrize("promise", ["silent_node", "late_node", "tpch", "full_disk"])
+@pytest.mark.parametrize(
+    "promise", ["silent_node", "late_node", "tpch", "full_disk", "full_object_store"]
+)
 def test_nodes(promise, tmp_path):
     said = run_alone("several_nodes.py", tmp_path, promise, timeout_s=280)
 
@@ -17,5 +19,13 @@ def test_nodes(promise, tmp_path):
 @pytest.mark.timeout(200)
 def test_mistakes_are_named_with_a_way_out(tmp_path):
     said = run_alone("bad_input.py", tmp_path, timeout_s=180)
+
+    assert said.rstrip().endswith("all is well")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_two_hundred_experiments_survive_their_driver(tmp_path):
+    said = run_alone("load.py", tmp_path, timeout_s=3000)
 
     assert said.rstrip().endswith("all is well")

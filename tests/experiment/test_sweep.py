@@ -55,7 +55,7 @@ def test_a_draw_is_repeatable_and_stays_in_its_ranges():
 
 
 def test_settings_are_named_by_what_distinguishes_them():
-    first, second = plan(CARTPOLE, grid(RATES))
+    first, second = plan(CARTPOLE, grid({**RATES, "--name": ["cartpole"]}))
 
     assert (first.label, second.label) == ("learning-rate 1e-4", "learning-rate 1e-2")
     assert second.experiment == replace(

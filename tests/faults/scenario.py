@@ -35,9 +35,9 @@ PONG = replace(
 )
 
 
-def wait_for(condition, what):
+def wait_for(condition, what, limit_s=LIMIT_S):
     """Wait until the condition holds, and return what it gave."""
-    deadline = time.monotonic() + LIMIT_S
+    deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         if found := condition():
             return found

@@ -5,8 +5,9 @@
 - ``bash`` blocks run as they stand, in a folder with a copy of experiments/. What would take
   long or needs what a test has not is narrowed by programs that come first on the PATH:
   `raylab train` and `python experiments/...` train for one update, `raylab resume` for another;
-  `raylab evaluate` plays one game; `make` only resolves its targets; `ray submit` and `ray job submit` check that the script
-  exists and takes the arguments, without a cluster.
+  `raylab evaluate` plays one game; `raylab doctor --cluster` looks, whatever it finds; `make` only
+  resolves its targets; `ray submit` and `ray job submit` check that the script exists and takes the
+  arguments, `ray up`, `exec` and `down` that the cluster file is whole, without a cluster.
 - ``text``, ``json``, ``yaml`` and the like are not run.
 """
 
@@ -78,6 +79,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
 def workplace(tmp_path):
     """A folder with experiments/ and, first on the PATH, programs that narrow what is long."""
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
+    shutil.copy(ROOT / "cluster.yaml", tmp_path)
     programs = tmp_path / "bin"
     programs.mkdir()
     python, raylab = sys.executable, f'"{sys.executable}" -m raylab.cli'
@@ -87,6 +89,8 @@ def workplace(tmp_path):
               train) exec {raylab} "$@" {ONE_UPDATE} ;;
               resume) exec {raylab} "$@" {ANOTHER_UPDATE} ;;
               evaluate) exec {raylab} "$@" --episodes 1 ;;
+              sweep) exec {raylab} "$@" --address local --until.agent-steps 1 --evaluation.episodes 0 ;;
+              doctor) {raylab} "$@" || [ $? = 1 ] ;;
               *) exec {raylab} "$@" ;;
             esac""",
         "python": f"""
@@ -96,6 +100,13 @@ def workplace(tmp_path):
             esac""",
         "make": f'exec {shutil.which("make")} -C "{ROOT}" --dry-run "$@" > /dev/null',
         "ray": f"""
+            case "$1" in
+              get-auth-token) exit 0 ;;
+              up | exec | down) exec "{python}" -c "
+import pathlib
+from raylab.runtime import cluster_file
+cluster_file.read(pathlib.Path('$2'))" ;;
+            esac
             while [ $# -gt 0 ] && [[ "$1" != experiments/* ]]; do shift; done
             [ $# -gt 0 ] && exec "{python}" "$@" --help > /dev/null""",
     }
