@@ -56,3 +56,15 @@ def write_config(path: Path, experiment: Experiment, *, add_seeds: bool = False)
         seeds = tuple(dict.fromkeys((*before.seeds, *experiment.seeds)))
         experiment = replace(experiment, seeds=seeds)
     files.write_json(path, experiment.to_json())
+
+
+def publish_configs(experiment: Experiment, path: Path) -> None:
+    """Copy a run's and its experiment's configuration to the store, if that is no folder.
+
+    Whoever trains the run, maybe on another node, takes it from there.
+    """
+    if experiment.store is not None:
+        for folder in (path.parent, path):
+            config = folder / "config.json"
+            name = str(config.relative_to(path.parent.parent))
+            experiment.store.write(name, config.read_bytes())

@@ -275,10 +275,7 @@ def _start_supervisor(
     if is_run(path) and Run(path).is_alive:
         raise prepare.running_elsewhere(Run(path))
     prepare.write_config(path / "config.json", experiment)
-    if experiment.store is not None:  # the supervisor may be on another node
-        for folder in (path.parent, path):
-            name = str((folder / "config.json").relative_to(path.parent.parent))
-            experiment.store.write(name, (folder / "config.json").read_bytes())
+    prepare.publish_configs(experiment, path)
     try:
         return runtime.actor(
             Supervisor,

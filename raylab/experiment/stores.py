@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ _ATOMIC_OPEN: Final = frozenset(("file", "local", "memory"))
 _LAST: Final = ("manifest.json", "config.json", "environment.json", "status.json")
 
 
+_IMMUTABLE: Final = (".parquet", ".safetensors", ".mp4")
 WITHOUT_TABLES: Final = ("checkpoints", "episodes", "metrics", "tensorboard", "videos")
 
 
@@ -204,8 +206,8 @@ def fetch(
         target = into / name
         if left_out & set(Path(name).parts[:-1]):
             continue
-        if target.exists() and not target.name.endswith((".json", ".txt")):
-            continue  # parts and weights are never changed
+        if target.exists() and target.suffix in _IMMUTABLE:
+            continue
         try:
             content = store.read(name)
         except FileNotFoundError:  # compacted or pruned meanwhile
@@ -234,9 +236,14 @@ class Mirror:
         return self.store.create_exclusively(name, content)
 
     def pull(self) -> None:
-        """Bring the folder up to date, when another node trained the run since."""
+        """Bring the folder up to date; what another machine trained since replaces it."""
+        names = [Path(path.name).stem for path in (self.folder / "attempts").glob("*.json")]
+        here = max((int(name) for name in names if name.isdecimal()), default=0)
+        if self.newest_attempt() > here:
+            shutil.rmtree(self.folder, ignore_errors=True)
         fetch(self.store, self.folder.parent.parent, below=self.run, may_lack=True)
-        self._known = self._files()
+        there = {name.removeprefix(f"{self.run}/") for name in self.store.list(self.run)}
+        self._known = {name: seen for name, seen in self._files().items() if name in there}
 
     def push(self) -> None:
         """Copy to the store what is new or changed, and remove there what is gone."""

@@ -241,6 +241,7 @@ def _start(cluster: str, threads: int, is_halving: bool, what: tuple[Experiment,
     )
     prepare.write_config(path.parent / "config.json", experiment, add_seeds=True)
     prepare.write_config(path / "config.json", experiment)
+    prepare.publish_configs(experiment, path)
     before = _earlier(Run(path), is_halving)
     trial = Trial(
         make_job(experiment, experiment.seeds[0], path),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import ray
 
 from raylab import __version__
@@ -201,12 +202,46 @@ def _own_version() -> str:
 
 
 def _check_reachable(address: str) -> None:
-    """Raise OSError at once where Ray would try for a minute; leaves names it cannot read to Ray."""
+    """Look for what Ray would try in vain for a minute; leaves names that it cannot read to Ray.
+
+    Raises:
+        OSError: nobody answers.
+        ClusterError: the head does not accept our token.
+    """
     host, _, port = address.partition("://")[2].partition("/")[0].rpartition(":")
     if "://" not in address:
         host, _, port = address.rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+    if "://" not in address and _is_refused(address):
+        raise ClusterError(
+            f"the cluster at {address} does not accept this token, or there is none here: copy "
+            f"~/.ray/auth_token from its head to here, or set RAY_AUTH_TOKEN."
+        )
+
+
+def _is_refused(address: str) -> bool:
+    """Whether the head wants another token; Ray itself tries for 20 s and does not say why."""
+    call = "/ray.rpc.NodeInfoGcsService/GetClusterId"
+    with grpc.insecure_channel(address) as channel:
+        try:
+            channel.unary_unary(call)(
+                b"", metadata=[("authorization", f"Bearer {_token()}")], timeout=_REACH_S
+            )
+        except grpc.RpcError as error:
+            return bool(error.code() is grpc.StatusCode.UNAUTHENTICATED)
+    return False
+
+
+def _token() -> str:
+    """The token as Ray looks for it; empty when there is none."""
+    if token := os.environ.get("RAY_AUTH_TOKEN"):
+        return token.strip()
+    path = os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token"
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
 
 
 def _last_line(error: BaseException) -> str:

@@ -125,10 +125,10 @@ def run_all(
         result = results[number]
         if result.config is None:
             continue
-        error = (result.metrics or {}).get("error", "")
+        why = str((result.metrics or {}).get("error", ""))
         if result.error is not None:
-            error = error or _last_line(result.error)
-        failures[result.config["index"]] = error
+            why = why or _last_line(result.error)
+        failures[result.config["index"]] = why
     return failures
 
 
@@ -174,8 +174,13 @@ class _Trainable(tune.Trainable):
 
 
 class _Listener(tune.Callback):
+    """Hands on what happens; Tune saves its callbacks, and this one without whom it tells."""
+
     def __init__(self, tell: Callable[[Event], None]) -> None:
         self._tell = tell
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Listener, (_tell_nobody,)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -190,6 +195,10 @@ class _Listener(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         del iteration, trials, info
         self._tell(Event(trial.config["index"], trial.last_result or {}, _why(trial)))
+
+
+def _tell_nobody(event: Event) -> None:
+    del event
 
 
 def _scheduler(halving: Halving | None) -> Any:

@@ -207,10 +207,10 @@ def test_report_begins_again_when_a_run_ends_meanwhile(
     folder = write_run(tmp_path / "x-0" / "1", updates=5)
     outcomes = iter([SourceChangedError("part-0001 was removed")])
 
-    def summarise_once_changed(runs):
+    def summarise_once_changed(runs, labels):
         for error in outcomes:
             raise error
-        return summarise(runs)
+        return summarise(runs, labels)
 
     monkeypatch.setattr("raylab.analysis.report.summarise", summarise_once_changed)
 

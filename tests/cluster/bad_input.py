@@ -1,9 +1,8 @@
-"""What a user sees who mistakes address, token or version; runs alone (namespace.py)."""
+"""What a user sees who mistakes token or version; runs alone (namespace.py)."""
 
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tests.cluster.nodes import TOKEN, Nodes
@@ -14,43 +13,29 @@ ROOT = Path(__file__).resolve().parents[2]
 def main(folder: Path) -> None:
     """Start one node, and make every mistake."""
     nodes = Nodes(folder, 1, redis=False)
-    said, seconds = train(folder, "127.0.0.1:1", TOKEN)
-    assert "cannot reach the cluster at 127.0.0.1:1: " in said, said
-    assert "--placement.address" in said, said
-    assert seconds < 30, seconds
-
-    said, _ = train(folder, nodes.address, "c" * 64)
+    said = train(folder, nodes.address, "c" * 64)
     assert "does not accept this token" in said, said
     assert "~/.ray/auth_token" in said, said
 
     other = folder / "other"
     other.mkdir()
     (other / "sitecustomize.py").write_text("import raylab; raylab.__version__ = '99.0'\n")
-    said, _ = train(folder, nodes.address, TOKEN, path=other)
+    said = train(folder, nodes.address, TOKEN, path=other)
     assert "raylab is 99.0 here and " in said, said
     assert "`ray up cluster.yaml`" in said, said
-
-    blocked = folder / "blocked"
-    blocked.touch()
-    said, _ = train(folder, nodes.address, TOKEN, "--runs-dir", str(blocked / "runs"))
-    assert "give the user that trains write permission" in said, said
-
-    said, _ = train(folder, nodes.address, TOKEN, "--runs-dir", "ftp://host/runs")
-    assert "has no exclusive create" in said, said
     print("all is well")
 
 
-def train(folder: Path, address: str, token: str, *more: str, path: Path | None = None):
-    """Try to train; returns what was said and how long it took; it must fail without traceback."""
+def train(folder: Path, address: str, token: str, path: Path | None = None) -> str:
+    """Try to train; returns what was said; it must fail, without a traceback."""
     environment = {**os.environ, "RAY_AUTH_TOKEN": token, "HOME": str(folder)}
     if path is not None:
         environment["PYTHONPATH"] = f"{path}:{environment['PYTHONPATH']}"
-    began = time.monotonic()
     done = subprocess.run(
         [
             *(sys.executable, "-m", "raylab.cli", "train", "experiments/cartpole_ppo.py"),
             *("--until.agent-steps", "256", "--runs-dir", str(folder / "runs")),
-            *("--address", address, *more),
+            *("--address", address),
         ],
         cwd=ROOT,
         env=environment,
@@ -61,7 +46,7 @@ def train(folder: Path, address: str, token: str, *more: str, path: Path | None 
     )
     assert done.returncode in (1, 2), done.stdout
     assert "Traceback" not in done.stdout, done.stdout
-    return done.stdout, time.monotonic() - began
+    return done.stdout
 
 
 if __name__ == "__main__":

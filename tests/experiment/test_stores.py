@@ -7,7 +7,16 @@ import pytest
 from rich.console import Console
 
 from raylab.errors import ConfigError, RunError, RunExistsError, RunNotFoundError
-from raylab.experiment import Checkpointing, Evaluating, Experiment, Placement, Run, Until, train
+from raylab.experiment import (
+    Checkpointing,
+    Evaluating,
+    Experiment,
+    Placement,
+    Run,
+    Until,
+    files,
+    train,
+)
 from raylab.experiment.progress import Display
 from raylab.experiment.recorder import RunRecorder
 from raylab.experiment.stores import Mirror, Store, fetch, local_copy
@@ -121,18 +130,39 @@ def test_a_run_is_kept_in_the_store_and_goes_on_from_it_elsewhere(
 
 
 def test_a_later_attempt_from_another_machine_stops_the_earlier_one(shared, tmp_path):
-    def recorder(machine):
-        path = tmp_path / machine / "cartpole-1" / "1"
-        path.mkdir(parents=True)
-        (path / "config.json").write_text((tmp_path / "config.json").read_text(), encoding="utf-8")
-        return RunRecorder(path, store=shared)
-
-    from raylab.experiment import files
-
-    files.write_json(tmp_path / "config.json", CARTPOLE.to_json())
-    early, late = recorder("early"), recorder("late")
+    config = files.to_json(CARTPOLE.to_json())
+    shared.write("cartpole-1/1/config.json", config)
+    early, late = (
+        RunRecorder(tmp_path / machine / "cartpole-1" / "1", store=shared)
+        for machine in ("early", "late")
+    )
 
     assert early.begin().attempt == 1
     assert late.begin().attempt == 2
     with pytest.raises(RunExistsError, match="attempt 2 has taken over"):
         early._flush()
+
+
+def test_what_another_machine_trained_replaces_the_working_copy(store, tmp_path):
+    def mirror(machine):
+        return Mirror(store, "x-1/7", tmp_path / machine / "x-1" / "7")
+
+    def save(machine, attempt, weights):
+        run = mirror(machine)
+        run.pull()
+        claim = run.folder / "attempts" / f"{attempt:04d}.json"
+        for path, content in (
+            (claim, b"{}"),
+            (run.folder / "checkpoints" / "0064" / "weights.safetensors", weights),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        assert run.claim(attempt, b"{}")
+        run.push()
+        return run.folder / "checkpoints" / "0064" / "weights.safetensors"
+
+    first = save("first", 1, b"one")
+    save("second", 2, b"two")
+    mirror("first").pull()
+
+    assert first.read_bytes() == b"two"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import time
 import urllib.request
 from pathlib import Path
@@ -11,6 +12,7 @@ from raylab.runtime import metrics
 
 DASHBOARD = Path("docs/cluster/grafana.json")
 LIMIT_S = 60.0
+RUN_7 = re.compile(r'^(\w+)\{(.*run="pong-1/7".*)$', re.MULTILINE)
 
 
 class Publisher:
@@ -32,19 +34,19 @@ def test_gauges_of_a_role_arrive_with_run_role_and_node(cluster):
     values = {"agent_steps": 1234.0, "loss/policy": 0.5, "episode_return": float("nan")}
     deadline = time.monotonic() + LIMIT_S
     text = ""
-    while "raylab_metric" not in text and time.monotonic() < deadline:
+    while not RUN_7.findall(text) and time.monotonic() < deadline:
         role.call("publish", values, timeout_s=LIMIT_S)
         time.sleep(0.2)
         text = scrape()
     role.kill()
 
-    [steps] = re.findall(r"raylab_agent_steps\{.*\} (.*)", text)
-    [line] = re.findall(r"raylab_metric\{.*", text)
-    assert float(steps) == 1234.0
-    assert 'run="pong-1/7"' in line
-    assert 'role="supervisor"' in line
-    assert 'name="loss/policy"' in line
-    assert "raylab_episode_return" not in text
+    found = dict(RUN_7.findall(text))
+    assert {name.removeprefix("ray_") for name in found} == {"raylab_agent_steps", "raylab_metric"}
+    tags, value = found["ray_raylab_agent_steps"].split("} ")
+    assert float(value) == 1234.0
+    assert 'role="supervisor"' in tags
+    assert f'node="{socket.gethostname()}"' in tags
+    assert 'name="loss/policy"' in found["ray_raylab_metric"]
 
 
 def test_a_process_without_ray_publishes_nothing():
