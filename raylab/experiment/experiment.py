@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from raylab.errors import ConfigError
 from raylab.experiment import codec, files
-from raylab.rl.algorithms import AlgorithmConfig
 from raylab.experiment.stores import Store, is_url, working_folder
+from raylab.rl.algorithms import AlgorithmConfig
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import EnvConfig
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
