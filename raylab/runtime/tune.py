@@ -140,37 +140,32 @@ class _Trainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any], make: Any = None, work: Any = None) -> None:
         self._make, self._all = make, work
-        self._begin(config["index"])
+        self._work: Work | None = None
+        self._index: int = config["index"]
 
     def step(self) -> dict[str, Any]:
-        if self._work is None:
-            return {"done": True, "error": self._error}
         try:
+            if self._work is None:  # not in setup: of two processes that are set up one may step
+                self._work = self._make(self._all[self._index])
             return dict(self._work.advance())
         except RaylabError as error:
             return {"done": True, "error": str(error)}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.cleanup()
-        self._begin(new_config["index"])
+        self._index = new_config["index"]
         return True
 
     def cleanup(self) -> None:
         if self._work is not None:
             self._work.close()
+            self._work = None
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: the work keeps its state."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing: the work finds its state."""
-
-    def _begin(self, index: int) -> None:
-        self._work: Work | None = None
-        try:
-            self._work = self._make(self._all[index])
-        except RaylabError as error:
-            self._error = str(error)
 
 
 class _Listener(tune.Callback):

@@ -24,4 +24,4 @@ def test_the_work_survives(tmp_path):
 
     rows = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     assert [row["schedule"] for row in rows] == list(NUMBERS)
-    assert all(row["outcome"].startswith("same ") for row in rows), rows
+    assert [row["outcome"] for row in rows if not row["outcome"].startswith("same ")] == []
