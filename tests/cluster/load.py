@@ -20,7 +20,7 @@ MOST_BYTES = 4 << 30  # of all of Ray's processes together
 
 def main(folder: Path) -> None:
     """Sweep, kill, sweep on; then look for what is left behind."""
-    nodes = Nodes(folder, 0, redis=False)
+    nodes = Nodes(folder, 0, redis=False, state_api=True)
     nodes.add(cores=2)
     from ray.util import state
 

@@ -24,7 +24,7 @@ TOKEN = "b" * 64
 class Nodes:
     """A head, kept in a Redis if asked for, and workers of one core each."""
 
-    def __init__(self, folder: Path, workers: int, *, redis: bool) -> None:
+    def __init__(self, folder: Path, workers: int, *, redis: bool, state_api: bool = False) -> None:
         os.environ.update(HEALTH)
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
         self._redis = _start_redis(folder) if redis else None
@@ -33,7 +33,7 @@ class Nodes:
         self._cluster = Cluster(
             initialize_head=True,
             shutdown_at_exit=False,
-            head_node_args={"num_cpus": 0, "include_dashboard": False},
+            head_node_args={"num_cpus": 0, "include_dashboard": state_api},
         )
         self.address = str(self._cluster.address)
         for _ in range(workers):
@@ -48,23 +48,35 @@ class Nodes:
         while len(self._cluster.worker_nodes) < workers:
             self.add()
 
-    def lose(self, node_id: str | None = None) -> None:
-        """Kill a worker node's raylet without warning: the one of that id, or the oldest."""
-        nodes = sorted(self._cluster.worker_nodes, key=lambda node: node.node_id != node_id)
+    def lose(self, pid: int | None = None) -> None:
+        """Kill a worker node's raylet without warning: of the node of a process, or the oldest."""
+        nodes = sorted(self._cluster.worker_nodes, key=lambda node: _raylet(node) != _parent(pid))
         self._cluster.remove_node(nodes[0], allow_graceful=False)
 
-    def freeze(self, node_id: str) -> int:
-        """Stop a worker node's raylet without closing its connections; returns its process."""
-        [node] = [node for node in self._cluster.worker_nodes if node.node_id == node_id]
-        process = node.all_processes["raylet"][0].process.pid
-        os.kill(process, signal.SIGSTOP)
-        return int(process)
+    def freeze(self, pid: int) -> None:
+        """Stop the raylet of a process's node: it answers nothing, and closes no connection."""
+        [raylet] = [
+            _raylet(node) for node in self._cluster.worker_nodes if _raylet(node) == _parent(pid)
+        ]
+        os.kill(raylet, signal.SIGSTOP)
 
     def restart_gcs(self) -> None:
         """Kill the head's control process; it is started again a second later."""
         self._cluster.head_node.kill_gcs_server(check_alive=False)
         time.sleep(1.0)
         self._cluster.head_node.start_gcs_server()
+
+
+def _raylet(node) -> int:
+    return int(node.all_processes["raylet"][0].process.pid)
+
+
+def _parent(pid: int | None) -> int:
+    """Process number of a process's parent; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _start_redis(folder: Path) -> subprocess.Popen[bytes]:

@@ -23,9 +23,8 @@ def silent_node(folder: Path) -> None:
     reference = train(folder, "reference")
     with Training(folder, "silent") as training:
         wait_for_checkpoints(training.path, 1)
-        [actor] = [a for a in ray.util.state.list_actors() if is_trainer(a)]
         frozen = time.monotonic()
-        nodes.freeze(actor.node_id)
+        nodes.freeze(training.run.environment["process"]["pid"])
         wait_for(lambda: len([n for n in ray.nodes() if n["Alive"]]) == 2, "the node's death")
         took = time.monotonic() - frozen
     print(f"declared dead after {took:.1f} s; promised are {DETECTION_S} s")
@@ -186,11 +185,6 @@ def train(folder: Path, name: str):
     quiet = Display(Console(quiet=True))
     [run] = experiment.train(replace(CARTPOLE, runs_dir=str(folder / name)), display=quiet)
     return run
-
-
-def is_trainer(actor: object) -> bool:
-    """Whether an entry of Ray's state API is a trainer that lives."""
-    return actor.class_name == "Trainer" and actor.state == "ALIVE"
 
 
 SCENARIOS = (silent_node, late_node, tpch, full_disk, full_object_store)

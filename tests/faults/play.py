@@ -145,7 +145,7 @@ def strike(nodes: Nodes, victim: str, path: Path | None) -> None:
         case "worker":
             kill_a_worker()
         case "node":
-            nodes.lose()
+            nodes.lose(None if path is None else pid_in(path / "environment.json"))
             nodes.add()  # it comes late, and takes over what the other one did
         case "gcs":
             nodes.restart_gcs()
@@ -153,11 +153,15 @@ def strike(nodes: Nodes, victim: str, path: Path | None) -> None:
 
 def kill(record: Path) -> None:
     """Kill the process that a run's file names."""
-    pid = json.loads(record.read_text())["process"]["pid"]
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid_in(record), signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def pid_in(record: Path) -> int:
+    """Process number that a run's file names."""
+    return int(json.loads(record.read_text())["process"]["pid"])
 
 
 def kill_a_worker() -> None:
