@@ -32,6 +32,7 @@ class Trial:
         self._ended = False
         start = recorder.begin()
         self._attempt = start.attempt
+        self._replay_limit_bytes = start.replay_limit_bytes
         self._tracker = Tracker(job.until, start.progress, start.simulated_agent_steps)
         for message in start.messages:
             recorder.message(message)
@@ -94,7 +95,8 @@ class Trial:
             self._end("interrupted", cause)
 
     def _save(self) -> None:
-        self._recorder.checkpoint(*self._trainer.checkpoint(), self._tracker)
+        state, weight_hash = self._trainer.checkpoint(self._replay_limit_bytes)
+        self._recorder.checkpoint(state, weight_hash, self._tracker)
 
     def _evaluate(self) -> None:
         evaluation = self._job.evaluation
