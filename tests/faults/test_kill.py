@@ -15,6 +15,7 @@ from raylab.errors import RaylabError
 from raylab.experiment import Run, files, resume, train
 from tests.faults.scenario import (
     CARTPOLE,
+    CARTPOLE_DQN,
     LIMIT_S,
     PONG,
     assert_same_run,
@@ -73,7 +74,7 @@ def read(path):
     return files.read_json(path, "")
 
 
-@pytest.mark.parametrize("experiment", [CARTPOLE, PONG], ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", [CARTPOLE, PONG, CARTPOLE_DQN], ids=lambda e: e.name)
 def test_killed_trainer(experiment, cluster, uninterrupted, quiet, tmp_path):
     training = Training(replace(experiment, runs_dir=str(tmp_path)), quiet)
     wait_for_checkpoints(training.path, random.Random(experiment.name).randint(1, 3))

@@ -14,7 +14,8 @@ from torch import nn
 from torch.nn import functional
 
 from raylab.errors import ConfigError
-from raylab.rl.algorithms.dqn import DQN, DQNLearner, QHead, QPolicy, q_loss, q_targets
+from raylab.rl.action_values import QHead, QPolicy
+from raylab.rl.algorithms.dqn import DQN, DQNLearner, q_loss, q_targets
 from raylab.rl.envs import Gymnasium, make
 from raylab.rl.networks import NetworkConfig, build_network
 from raylab.rl.replay import Mass, Sample
@@ -36,17 +37,15 @@ def q_network(config=PLAIN, seed=0, space=VECTORS):
 def make_sample(size=16, seed=0):
     rng = np.random.default_rng(seed)
 
-    def observations():
-        return rng.normal(size=(size, 3)).astype(np.float32)
-
     return Sample(
-        observations=observations(),
+        frames=rng.normal(size=(size, 2, 3)).astype(np.float32),
         actions=rng.integers(4, size=size),
         returns=rng.normal(size=size).astype(np.float32),
         discounts=np.where(rng.random(size) < 0.3, 0.0, 0.97).astype(np.float32),
-        next_observations=observations(),
+        lengths=np.ones(size, np.int64),
         masses=rng.exponential(size=size),
         keys=np.arange(size),
+        stack=1,
         drawn_from=Mass(40.0, 100),
     )
 
@@ -140,11 +139,11 @@ def test_updates_are_those_of_a_straight_line_reference(double, prioritized):
         for i in range(16):
             weight = (100 * sample.masses[i] / 40.0) ** -0.7 / largest if prioritized else 1.0
             with torch.no_grad():
-                after = torch.from_numpy(sample.next_observations[i : i + 1])
+                after = torch.from_numpy(sample.frames[i : i + 1, 1])
                 chooser = reference if double else target
                 next_value = target(after)[0, chooser(after)[0].argmax()]
             wanted = sample.returns[i] + sample.discounts[i] * next_value
-            q = reference(torch.from_numpy(sample.observations[i : i + 1]))[0, sample.actions[i]]
+            q = reference(torch.from_numpy(sample.frames[i : i + 1, 0]))[0, sample.actions[i]]
             loss = loss + weight * functional.smooth_l1_loss(q, wanted) / 16
             errors.append(abs((wanted - q).item()))
         optimizer.zero_grad()
@@ -192,13 +191,14 @@ def test_updates_are_those_of_stable_baselines3():
         peer.train(gradient_steps=1, batch_size=32)
         learner.update(
             Sample(
-                observations=before,
+                frames=np.stack([before, after], axis=1),
                 actions=actions,
                 returns=rewards,
                 discounts=(0.99 * (1.0 - dones)).astype(np.float32),
-                next_observations=after,
+                lengths=np.ones(32, np.int64),
                 masses=np.ones(32),
                 keys=np.arange(32),
+                stack=1,
                 drawn_from=Mass(32.0, 32),
             ),
             1.0,

@@ -1,10 +1,11 @@
 """Deep Q-learning (Mnih et al. 2015), with the improvements that are configured one by one.
 
-From top to bottom: the configuration, the network's head and the policy, targets and loss, and the
-update that applies them to a sample of replay. The improvements are double Q-learning (van Hasselt
-et al. 2016), dueling heads (Wang et al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018) and
-prioritized replay (Schaul et al. 2016). Unlike the published code, an episode that was cut off by a
-time limit is not taken for one that ended: its targets bootstrap from the true final observation.
+From top to bottom: the configuration, targets and loss, and the update that applies them to a sample
+of replay. The improvements are double Q-learning (van Hasselt et al. 2016), dueling heads (Wang et
+al. 2016), n-step returns (Sutton 1988; Hessel et al. 2018) and prioritized replay (Schaul et al.
+2016). Unlike the published code, an episode that was cut off by a time limit is not taken for one
+that ended: its targets bootstrap from the true final observation. Acting, remembering and the order
+of it all are in :mod:`raylab.rl.off_policy`.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from gymnasium import spaces
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from raylab.errors import ConfigError
+from raylab.rl.action_values import QHead, QPolicy
 from raylab.rl.agent import Generators
 from raylab.rl.envs import ActionSpace, VectorEnv
 from raylab.rl.learner import Learner
-from raylab.rl.networks import Network, NetworkConfig, build_network, initialize
+from raylab.rl.networks import Network, NetworkConfig, build_network
 from raylab.rl.off_policy import OffPolicyAgent
 from raylab.rl.policy import Precision, choose_dtype
 from raylab.rl.replay import Replay, ReplaySpec, Sample
@@ -256,90 +258,6 @@ class DQN:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class QHead:
-    """The head of a Q-network; see :class:`raylab.rl.networks.HeadConfig`."""
-
-    num_actions: int
-    dueling: bool
-    towers: ClassVar[tuple[str, ...]] = ("q",)
-
-    @property
-    def widening(self) -> int:
-        """Value and advantages have hidden layers of their own (Wang et al. 2016)."""
-        return 2 if self.dueling else 1
-
-    def build(self, features: int, generator: torch.Generator) -> nn.Module:
-        """Return the last layers."""
-        head = _DuelingHead if self.dueling else _PlainHead
-        return head(features, self.num_actions, generator)
-
-
-class _PlainHead(nn.Module):
-    def __init__(self, features: int, num_actions: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.q = nn.Linear(features, num_actions)
-        initialize(self.q, 1.0, generator)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return the value of every action, [B, A]."""
-        return self.q(features.float())
-
-
-class _DuelingHead(nn.Module):
-    def __init__(self, features: int, num_actions: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.value = nn.Linear(features // 2, 1)
-        self.advantage = nn.Linear(features // 2, num_actions)
-        initialize(self.value, 1.0, generator)
-        initialize(self.advantage, 1.0, generator)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return the value of every action, [B, A] (equation 9)."""
-        value, advantage = features.float().chunk(2, dim=-1)
-        advantages = self.advantage(advantage)
-        return self.value(value) + advantages - advantages.mean(dim=-1, keepdim=True)
-
-
-class QPolicy:
-    """Takes the most valuable action, or with probability epsilon a random one.
-
-    Args:
-        network: computes the value of every action, on its device and in its precision.
-        num_actions: how many there are.
-        epsilon: for :meth:`choose` with a generator.
-    """
-
-    def __init__(self, network: Network, num_actions: int, epsilon: float) -> None:
-        self.network = network
-        self._num_actions = num_actions
-        self._epsilon = epsilon
-        self._device = next(network.parameters()).device
-
-    def stored(self, observations: np.ndarray) -> Tensor:
-        """Return observations in the network's layout, in new memory."""
-        network = self.network
-        out = torch.empty((len(observations), *network.stored_shape), dtype=network.stored_dtype)
-        network.store(observations, out)
-        return out
-
-    @torch.inference_mode()
-    def act(self, stored: Tensor, noise: Tensor, epsilon: float) -> np.ndarray:
-        """Return actions int64 [N]; ``noise`` [2, N] in [0, 1) says where and which at random."""
-        best = self.network(stored.to(self._device)).argmax(dim=-1).cpu()
-        random = (noise[1] * self._num_actions).long()
-        return torch.where(noise[0] < epsilon, random, best).numpy()
-
-    def choose(
-        self, observations: np.ndarray, generator: torch.Generator | None = None
-    ) -> np.ndarray:
-        """Return actions for the environment's observations: without noise greedy."""
-        noise = torch.ones((2, len(observations)))
-        if generator is not None:
-            noise = torch.rand(noise.shape, generator=generator)
-        return self.act(self.stored(observations), noise, self._epsilon if generator else 0.0)
-
-
 def q_targets(
     returns: Tensor, discounts: Tensor, next_q: Tensor, choosing_q: Tensor | None = None
 ) -> Tensor:
@@ -394,8 +312,8 @@ class DQNLearner:
         """Learn from a minibatch; return diagnostics and the new masses [B] in replay."""
         config, learner = self._config, self._learner
         device = learner.device
-        observations = _aligned(sample.observations).to(device)
-        next_observations = _aligned(sample.next_observations).to(device)
+        observations, next_observations = map(_aligned, sample.observations())
+        observations, next_observations = observations.to(device), next_observations.to(device)
         actions = torch.from_numpy(sample.actions).to(device)
         returns = torch.from_numpy(sample.returns).to(device)
         discounts = torch.from_numpy(sample.discounts).to(device)
@@ -439,14 +357,10 @@ class DQNLearner:
 _LEAST_ERROR = 1e-6  # lets transitions that are known by heart come back, if rarely
 
 
-def _aligned(observations: np.ndarray) -> Tensor:
+def _aligned(stored: Tensor) -> Tensor:
     """Floats move to torch's memory, aligned so that kernels give the same bits everywhere."""
-    stored = torch.from_numpy(observations)
-    return (
-        stored.clone(memory_format=torch.contiguous_format)
-        if stored.is_floating_point()
-        else stored
-    )
+    is_cast = not stored.is_floating_point()
+    return stored if is_cast else stored.clone(memory_format=torch.contiguous_format)
 
 
 def _num_actions(actions: ActionSpace) -> int:

@@ -10,7 +10,7 @@ import torch
 from raylab.errors import ConfigError
 from raylab.rl.envs import Step
 from raylab.rl.replay.ring import FrameRing
-from raylab.rl.replay.sample import Mass, Sample, join_frames, split_frames
+from raylab.rl.replay.sample import Mass, Sample, split_frames
 from raylab.rl.replay.sum_tree import SumTree
 from raylab.rl.targets import n_step_returns
 from raylab.rl.trajectory import Arrays
@@ -127,9 +127,6 @@ class Replay:
             masses = np.ones(count)
         else:
             rows, positions, masses = self._draw_by_mass(self._tree, count, generator)
-        joined = join_frames(ring.windows(rows, positions))  # [B, *outer, frames x last]
-        size = spec.stored_shape[-1]
-        last = size // spec.stack
         rewards, terminated, truncated = ring.outcomes(rows, positions)
         returns, discounts, lengths = n_step_returns(
             np.sign(rewards) if spec.sign_rewards else rewards,
@@ -137,21 +134,15 @@ class Replay:
             truncated,
             spec.discount,
         )
-        next_observations = joined[..., spec.n_step * last :]
-        cut_short = np.flatnonzero((lengths < spec.n_step) & (discounts > 0.0))
-        if len(cut_short):
-            next_observations = next_observations.copy()
-            for row in cut_short:
-                start = lengths[row] * last
-                next_observations[row] = joined[row, ..., start : start + size]
         return Sample(
-            observations=joined[..., :size],
+            frames=ring.windows(rows, positions),
             actions=ring.actions(rows, positions),
             returns=returns,
             discounts=discounts,
-            next_observations=next_observations,
+            lengths=lengths,
             masses=masses,
             keys=positions * spec.num_envs + rows,
+            stack=spec.stack,
             drawn_from=self.mass,
         )
 

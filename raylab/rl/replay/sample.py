@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+import torch
+from torch import Tensor
 
-# The bytes of a frame's last axis move as one element; complex is the type of 16, a 4 x 4 block.
-_ELEMENTS = {2: np.uint16, 4: np.uint32, 8: np.uint64, 16: np.complex128}
+_BLOCK_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +25,44 @@ class Mass:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """B transitions of up to n steps; observations are views that overlap, read-only."""
+    """B transitions of n steps, or of fewer where the episode ended before."""
 
-    observations: np.ndarray  # [B, *stored]  as the network stores them
+    frames: np.ndarray  # [B, stack + n, *frame]  the first ``stack`` are the observation
     actions: np.ndarray  # int64 [B]
     returns: np.ndarray  # float32 [B]  discounted rewards until the next observation
     discounts: np.ndarray  # float32 [B]  of the next observation's value; 0 after a termination
-    next_observations: np.ndarray  # [B, *stored]
+    lengths: np.ndarray  # int64 [B]  steps, and frames, until the next observation
     masses: np.ndarray  # float64 [B]  in proportion to which each was drawn
     keys: np.ndarray  # int64 [B]  name the transitions in their replay
+    stack: int
     drawn_from: Mass
+
+    def observations(self) -> tuple[Tensor, Tensor]:
+        """Return observations and next observations [B, *stored], as the network stores them.
+
+        They may share memory. What follows a termination is another episode's.
+        """
+        stack, n = self.stack, self.frames.shape[1] - self.stack
+        starts = np.where(self.discounts > 0.0, self.lengths, n)
+        if stack == 1:
+            after = self.frames[np.arange(len(starts)), starts]
+            return torch.from_numpy(self.frames[:, 0]), torch.from_numpy(after)
+        joined = join_frames(self.frames)  # [B, *outer, frames x last]
+        last = self.frames.shape[-1]
+        size = stack * last
+        nexts = joined[..., n * last :]
+        cut_short = np.flatnonzero(starts < n)
+        if len(cut_short):
+            nexts = nexts.clone()
+            for row in cut_short:
+                start = starts[row] * last
+                nexts[row] = joined[row, ..., start : start + size]
+        return joined[..., :size], nexts
 
     def rows(self, rows: slice | np.ndarray) -> Sample:
         """Return some of the transitions."""
         arrays = {name: getattr(self, name)[rows] for name in ARRAYS}
-        return Sample(**arrays, drawn_from=self.drawn_from)
+        return Sample(**arrays, stack=self.stack, drawn_from=self.drawn_from)
 
     def importance_weights(self, beta: float) -> np.ndarray:
         """Return float32 [B]: (count * probability) ** -beta, divided by the largest.
@@ -51,14 +75,14 @@ class Sample:
         return (weights / weights.max()).astype(np.float32)
 
 
-ARRAYS = tuple(field.name for field in fields(Sample) if field.name != "drawn_from")
+ARRAYS = tuple(field.name for field in fields(Sample) if field.type == "np.ndarray")
 """Names of what a sample has for each transition."""
 
 
 def concatenate(samples: Sequence[Sample], drawn_from: Mass) -> Sample:
     """Return the transitions of several replays as drawn from all of them together."""
     arrays = {name: np.concatenate([getattr(s, name) for s in samples]) for name in ARRAYS}
-    return Sample(**arrays, drawn_from=drawn_from)
+    return Sample(**arrays, stack=samples[0].stack, drawn_from=drawn_from)
 
 
 def split_frames(stored: np.ndarray, stack: int) -> np.ndarray:
@@ -67,17 +91,14 @@ def split_frames(stored: np.ndarray, stack: int) -> np.ndarray:
     return np.moveaxis(stored.reshape(*outer, stack, last // stack), -2, 1)
 
 
-def join_frames(frames: np.ndarray) -> np.ndarray:
-    """Invert :func:`split_frames` for any number of frames [B, W, *frame]; a copy if W > 1.
+def join_frames(frames: np.ndarray) -> Tensor:
+    """[B, W, *frame] to [B, *outer, W * last]; a copy.
 
-    W successive frames become [B, *outer, W * last], whose parts of ``stack`` frames along the last
-    axis are successive observations as they are stored.
+    Parts of ``stack`` frames along the last axis are then successive observations as stored.
     """
-    if frames.shape[1] == 1:
-        return frames[:, 0]
-    count, number, *outer, last = frames.shape
-    moved = np.moveaxis(frames, 1, -2)
-    together = _ELEMENTS.get(last * frames.itemsize)
-    if together is not None and frames.strides[-1] == frames.itemsize:
-        moved = moved.view(together)
-    return np.ascontiguousarray(moved).view(frames.dtype).reshape(count, *outer, number * last)
+    tensor = torch.from_numpy(frames)
+    if frames.shape[-1] * frames.itemsize == _BLOCK_BYTES:
+        # A 4 x 4 block of a frame moves as one element; complex is the type of 16 bytes.
+        tensor = tensor.view(torch.complex128)
+    joined = tensor.movedim(1, -2).contiguous().view(torch.from_numpy(frames).dtype)
+    return joined.flatten(-2)
