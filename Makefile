@@ -22,7 +22,8 @@ PEERS ?= sb3
 DEMO_RUNS := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help demo install install-dev test test-slow lint types contracts pytest fix \
-	faults bench bench-ppo bench-tpch bench-frame conformance constraints clean
+	faults bench bench-ppo bench-dqn bench-replay bench-tpch bench-frame conformance \
+	constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -82,10 +83,16 @@ faults: install-dev ## twenty random schedules of kills on three nodes; writes d
 
 # --- benchmarks: each writes benchmarks/results/<name>.json --------------------------------
 
-bench: bench-ppo bench-tpch bench-frame ## all comparisons; wants a quiet machine for hours
+bench: bench-ppo bench-dqn bench-replay bench-tpch bench-frame ## all comparisons; wants a quiet machine for hours
 
 bench-ppo: install-dev ## PPO on Pong beside its peers; PEERS="sb3 cleanrl-style rllib"
 	$(BIN)/python -m benchmarks.bench_ppo --peers $(PEERS)
+
+bench-dqn: install-dev ## DQN on Pong beside Stable-Baselines3
+	$(BIN)/python -m benchmarks.bench_dqn
+
+bench-replay: install-dev ## replay: memory and sampling rates beside Stable-Baselines3 and RLlib
+	$(BIN)/python -m benchmarks.bench_replay
 
 bench-tpch: install-dev ## 22 queries beside pandas, Polars, DuckDB and Modin
 	$(BIN)/python -m benchmarks.bench_tpch

@@ -24,7 +24,7 @@ FOLDER = ROOT / "benchmarks" / "ppo"
 METRIC = "agent_steps_per_s"
 OURS = "raylab"
 
-_ENVIRONMENTS = {
+ENVIRONMENTS = {
     "sb3": (
         "stable-baselines3==2.9.2",
         "torch==2.13.0",
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         environment, file, arguments = PEERS[peer]
         python = Path(sys.executable)
         if environment:
-            requirements = _ENVIRONMENTS[environment]
+            requirements = ENVIRONMENTS[environment]
             python = peer_python(environment, requirements)
             names = [requirement.split("==")[0].split("[")[0] for requirement in requirements]
             for name, version in peer_versions(python, names).items():

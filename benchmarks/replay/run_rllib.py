@@ -1,0 +1,59 @@
+"""RLlib's prioritized replay, the default of its DQN: episodes, segment trees in Python.
+
+What it draws are episodes of one step; making a batch of them is left to its learner, and is not
+measured here, in its favour.
+"""
+
+import warnings
+
+import numpy as np
+from window import (
+    BATCH_SIZE,
+    EPISODE_STEPS,
+    IMPORTANCE_EXPONENT,
+    PRIORITY_EXPONENT,
+    arguments,
+    print_result,
+    rate,
+)
+
+warnings.simplefilter("ignore")
+
+from ray.rllib.env.single_agent_episode import SingleAgentEpisode  # noqa: E402
+from ray.rllib.utils.replay_buffers.prioritized_episode_buffer import (  # noqa: E402
+    PrioritizedEpisodeReplayBuffer,
+)
+
+SHAPE = (84, 84, 4)
+
+
+def filled(capacity: int, seed: int) -> PrioritizedEpisodeReplayBuffer:
+    buffer = PrioritizedEpisodeReplayBuffer(capacity=capacity, alpha=PRIORITY_EXPONENT)
+    rng = np.random.default_rng(seed)
+    pool = rng.integers(256, size=(64, *SHAPE), dtype=np.uint8)
+    for _ in range(capacity // EPISODE_STEPS):
+        episode = SingleAgentEpisode(
+            observations=[pool[t % 64].copy() for t in range(EPISODE_STEPS + 1)],
+            actions=list(rng.integers(6, size=EPISODE_STEPS)),
+            rewards=list(rng.integers(-1, 2, EPISODE_STEPS).astype(float)),
+            terminated=True,
+            len_lookback_buffer=0,
+        )
+        buffer.add(episode)
+    return buffer
+
+
+def main() -> None:
+    options = arguments()
+    rng = np.random.default_rng(options.seed)
+    buffer = filled(options.capacity, options.seed)
+
+    def draw_and_update() -> None:
+        buffer.sample(num_items=BATCH_SIZE, n_step=1, beta=IMPORTANCE_EXPONENT)
+        buffer.update_priorities(rng.random(BATCH_SIZE))
+
+    print_result(prioritized_per_s=rate(draw_and_update, options.window_s))
+
+
+if __name__ == "__main__":
+    main()
