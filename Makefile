@@ -18,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO_SECONDS ?= 180
-PEERS ?= sb3
+PEERS ?= sb3 cleanrl-style rllib
 DEMO_RUNS := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help demo install install-dev test test-slow lint types contracts pytest fix \
@@ -85,7 +85,7 @@ faults: install-dev ## twenty random schedules of kills on three nodes; writes d
 
 bench: bench-ppo bench-dqn bench-replay bench-tpch bench-frame ## all comparisons; wants a quiet machine for hours
 
-bench-ppo: install-dev ## PPO on Pong beside its peers; PEERS="sb3 cleanrl-style rllib"
+bench-ppo: install-dev ## PPO on Pong beside its three peers (an hour); PEERS="sb3" for one
 	$(BIN)/python -m benchmarks.bench_ppo --peers $(PEERS)
 
 bench-dqn: install-dev ## DQN on Pong beside Stable-Baselines3

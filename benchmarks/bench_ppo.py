@@ -5,8 +5,8 @@ agent step is 4 frames. Every system runs in a process of its own with its own i
 rate is taken over a fixed window after a warm-up. The peers compute in float32, as they do;
 raylab chooses by the processor (``--precision float32`` forces it), and the result says what.
 
-    python -m benchmarks.bench_ppo                         raylab and Stable-Baselines3
-    python -m benchmarks.bench_ppo --peers sb3 cleanrl-style rllib rllib-2-runners
+    python -m benchmarks.bench_ppo                  Stable-Baselines3, a CleanRL-style script, RLlib
+    python -m benchmarks.bench_ppo --peers sb3 rllib-2-runners
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _result(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=["sb3"])
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=["sb3", "cleanrl-style", "rllib"])
     parser.add_argument("--pairs", type=int, default=5, help="undisturbed pairs wanted")
     parser.add_argument("--window-s", type=float, default=40.0)
     parser.add_argument("--warmup-updates", type=int, default=3)

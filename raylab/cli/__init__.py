@@ -25,6 +25,7 @@ VERBS = {
     "evaluate": "play whole episodes with a trained agent, and film one",
     "report": "learning curves, tables and one HTML page of runs",
     "runs": "list the runs with their state and last score",
+    "profile": "train for some seconds, and show where the time goes",
     "doctor": "what this machine offers, and what raylab would choose",
 }
 
@@ -49,6 +50,7 @@ examples:
   raylab runs
   raylab report runs/cartpole-ppo-1a2b3c4d
   raylab evaluate runs/cartpole-ppo-1a2b3c4d/1 --episodes 20 --video
+  raylab profile experiments/pong_ppo.py
 """
 
 

@@ -115,7 +115,7 @@ def torch_findings() -> Iterator[Finding]:
     """Bfloat16, accelerators and threads, as torch sees them."""
     import torch
 
-    from raylab.rl.policy import has_fast_bfloat16
+    from raylab.rl.precision import has_fast_bfloat16
 
     fast = has_fast_bfloat16(torch.device("cpu"))
     yield Finding("bfloat16", "in hardware" if fast else "not in hardware; float32 is used")
@@ -242,7 +242,8 @@ def choice_findings() -> Iterator[Finding]:
     """What ``auto`` stands for on this machine, now."""
     import torch
 
-    from raylab.rl.policy import choose_device, has_fast_bfloat16
+    from raylab.rl.policy import choose_device
+    from raylab.rl.precision import has_fast_bfloat16
     from raylab.runtime import machine
 
     cores = machine.cores()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from raylab.errors import ConfigError
+from raylab.rl import laps
 from raylab.rl.agent import Algorithm, Player
 from raylab.rl.envs import EnvConfig, make
 from raylab.rl.networks import is_large_image
@@ -95,9 +96,11 @@ class InlineTrainer:
             EnvError: an environment raised.
             TrainingError: a loss is not finite any more.
         """
+        laps.start()
         start_s = time.perf_counter()
         advance = self._agent.advance(self._update, self._agent_steps)
         took_s = time.perf_counter() - start_s
+        phases = {f"time/{phase}_s": spent_s for phase, spent_s in laps.seconds().items()}
         self._update += 1
         self._agent_steps += advance.agent_steps
         self._simulated_agent_steps += advance.agent_steps
@@ -105,7 +108,7 @@ class InlineTrainer:
             update=self._update,
             agent_steps=self._agent_steps,
             simulated_agent_steps=self._simulated_agent_steps,
-            metrics=advance.metrics | {"steps_per_s": advance.agent_steps / took_s},
+            metrics=advance.metrics | phases | {"steps_per_s": advance.agent_steps / took_s},
             episodes=advance.episodes,
         )
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from raylab.errors import ConfigError
+from raylab.rl.laps import lap
 from raylab.rl.networks import Network
 from raylab.rl.trajectory import Arrays
 
@@ -63,11 +64,14 @@ class Learner:
 
     def step(self, loss: Tensor, learning_rate: float) -> Tensor:
         """Descend the gradient of a scalar loss once; return its global norm before clipping."""
+        lap("forward")
         loss.backward()
+        lap("backward")
         with torch.no_grad():
             norm = self._apply_gradients(learning_rate)
         for parameter in self._parameters:
             parameter.grad = None
+        lap("optimize")
         return norm
 
     def weights(self) -> Arrays:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -33,6 +33,8 @@ from raylab.rl.blocks import (
     unfold,
 )
 from raylab.rl.distributions import ActionDistribution
+from raylab.rl.packed import PackedNatureBody
+from raylab.rl.precision import has_fast_bfloat16
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 _SMALLEST_NATURE_IMAGE = 36  # below, the Nature network's last convolution has no pixel left
@@ -114,6 +116,14 @@ class Network(nn.Module, ABC):
     def forward(self, stored: Tensor) -> Any:
         """Return what the head computes from stored observations [B, *stored_shape], float32."""
 
+    def frozen(self, batch: int) -> Callable[[Tensor], Any]:
+        """Return :meth:`forward` for many batches of one size, with the present weights.
+
+        Use it under ``torch.inference_mode``, until the weights change.
+        """
+        del batch
+        return self
+
     def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return tensors named and shaped like this module's parameters as textbook ones."""
         return dict(tensors)
@@ -182,7 +192,7 @@ class NatureNetwork(Network):
 
     gains_from_bfloat16 = True
     stored_dtype = torch.uint8
-    body: _NatureBody
+    body: NatureBody
 
     def __init__(
         self,
@@ -194,7 +204,7 @@ class NatureNetwork(Network):
         super().__init__()
         self.stored_shape = (image.height // 4, image.width // 4, 16 * image.channels)
         features = head.widening * (config.features or 512)
-        self.body = _NatureBody(image, features, generator)
+        self.body = NatureBody(image, features, generator)
         self.head = head.build(features, generator)
         self._towers = len(head.towers)
 
@@ -216,7 +226,19 @@ class NatureNetwork(Network):
 
     def forward(self, stored: Tensor) -> Any:
         """Convolutions and dense layer, then the head."""
-        features = self.body(stored)
+        return self._heads(self.body(stored))
+
+    def frozen(self, batch: int) -> Callable[[Tensor], Any]:
+        """In bfloat16 on a CPU, with weights that oneDNN need not bring into its layout again."""
+        weight = self.body.conv1.weight
+        if weight.dtype != torch.bfloat16 or not has_fast_bfloat16(weight.device):
+            return self
+        if weight.device.type != "cpu":
+            return self
+        body = PackedNatureBody(self.body, (batch, *self.stored_shape))
+        return lambda stored: self._heads(body(stored))
+
+    def _heads(self, features: Tensor) -> Any:
         return self.head(*(features,) * self._towers)
 
     def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -240,7 +262,15 @@ class NatureNetwork(Network):
         }
 
 
-class _NatureBody(nn.Module):
+class NatureBody(nn.Module):
+    """Three convolutions, the first two on blocks, and a dense layer.
+
+    Args:
+        image: sizes of the observations.
+        features: width of the dense layer.
+        generator: source of the initial weights.
+    """
+
     def __init__(self, image: ImageSpace, features: int, generator: torch.Generator) -> None:
         super().__init__()
         self.scale = image.scale
@@ -256,6 +286,7 @@ class _NatureBody(nn.Module):
         to_channels_last_memory(self)
 
     def forward(self, stored: Tensor) -> Tensor:
+        """Features [B, F] of stored observations."""
         x = stored.to(self.conv1.weight.dtype).permute(0, 3, 1, 2)
         # Bytes become 0..1 by scaling the few weights instead of the many pixels.
         x = functional.relu_(functional.conv2d(x, self.conv1.weight * self.scale, self.conv1.bias))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from raylab.errors import ConfigError
 from raylab.rl.distributions import ActionDistribution
 from raylab.rl.networks import Network
+from raylab.rl.precision import has_fast_bfloat16
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -21,12 +23,27 @@ class Policy:
     Args:
         network: computes parameters and values, already on its device and in its precision.
         distribution: gives the parameters their meaning.
+        forward: what to call instead of the network; see :meth:`frozen`.
     """
 
-    def __init__(self, network: Network, distribution: ActionDistribution) -> None:
+    def __init__(
+        self,
+        network: Network,
+        distribution: ActionDistribution,
+        forward: Callable[[Tensor], Any] | None = None,
+    ) -> None:
         self.network = network
         self.distribution = distribution
         self.device = next(network.parameters()).device
+        self._network_forward = forward or network
+
+    @torch.inference_mode()
+    def frozen(self, batch: int) -> Policy:
+        """Return this policy with its present weights, faster for many batches of one size.
+
+        The numbers are the same, bit by bit. It is outdated when the weights have changed.
+        """
+        return Policy(self.network, self.distribution, self.network.frozen(batch))
 
     def store(self, observations: np.ndarray, out: Tensor) -> None:
         """Write observations [N, *observation] into ``out`` [N, *stored_shape]."""
@@ -68,7 +85,7 @@ class Policy:
         return out
 
     def _forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
-        parameters, values = self.network(stored.to(self.device))
+        parameters, values = self._network_forward(stored.to(self.device))
         return parameters.cpu(), values.cpu()
 
 
@@ -103,11 +120,3 @@ def choose_dtype(requested: Precision, network: Network) -> torch.dtype:
         pays = network.gains_from_bfloat16 and has_fast_bfloat16(device)
         return torch.bfloat16 if pays else torch.float32
     return torch.bfloat16 if requested == "bfloat16" else torch.float32
-
-
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 matrices in hardware."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from raylab.rl.envs import Episode, Step, VectorEnv
+from raylab.rl.laps import lap
 from raylab.rl.policy import Policy
 from raylab.rl.trajectory import Arrays, Trajectory
 
@@ -45,21 +46,26 @@ class Rollout:
     @torch.inference_mode()
     def collect(self, policy_version: int) -> Trajectory:
         """Return the next unroll; its arrays are overwritten by the following call."""
-        policy, observations = self._policy, self._observations
+        observations = self._observations
+        policy = self._policy.frozen(self._env.num_envs)
         episodes: list[Episode] = []
         policy.distribution.fill_noise(self._noise, self._generator)
         self._final_values.zero_()
         observations[0] = observations[-1]
         for t, noise in enumerate(self._noise):
             actions, log_probs, values = policy.act(observations[t], noise)
+            lap("act")
             step = self._env.step(actions.numpy())
+            lap("env")
             policy.store(step.observations, observations[t + 1])
             self._actions[t] = actions
             self._log_probs[t] = log_probs
             self._values[t] = values
             self._record(t, step)
             episodes.extend(step.episodes)
+            lap("store")
         self._values[-1] = policy.values(observations[-1])
+        lap("act")
         return Trajectory(
             observations=observations.numpy(),
             actions=self._actions.numpy(),

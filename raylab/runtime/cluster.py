@@ -96,6 +96,9 @@ def is_connected() -> bool:
 def _start_local(
     num_cpus: int, object_store_bytes: int, runtime_env: dict[str, Any] | None
 ) -> None:
+    # Ray would run its workers at niceness 15: beside anything else on the machine they would get
+    # next to no time, and every daemon of Ray's own would go before them.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     ray.init(
         runtime_env=runtime_env,
         address="local",

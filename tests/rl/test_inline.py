@@ -9,6 +9,7 @@ from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Atari, Gymnasium, MinAtar
 from raylab.rl.inline import InlineTrainer, useful_threads
+from raylab.rl.laps import LEARN_PHASES, ROLLOUT_PHASES
 from raylab.rl.networks import NetworkConfig
 
 CARTPOLE = Gymnasium(id="CartPole-v1")
@@ -205,6 +206,7 @@ def test_observations_and_actions_of_many_kinds_train(trainers, env):
         "time/rollout_s",
         "time/learn_s",
         "steps_per_s",
+        *(f"time/{phase}_s" for phase in (*ROLLOUT_PHASES, *LEARN_PHASES)),
     } == result.metrics.keys()
 
 

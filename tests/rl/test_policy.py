@@ -8,7 +8,8 @@ from gymnasium import spaces
 from raylab.errors import ConfigError
 from raylab.rl.distributions import Categorical
 from raylab.rl.networks import ActorCriticHead, NetworkConfig, build_network
-from raylab.rl.policy import Policy, choose_device, choose_dtype, has_fast_bfloat16
+from raylab.rl.policy import Policy, choose_device, choose_dtype
+from raylab.rl.precision import has_fast_bfloat16
 
 
 def network_for(space):

@@ -24,6 +24,7 @@ from raylab.errors import ConfigError, TrainingError
 from raylab.rl.agent import Generators
 from raylab.rl.distributions import ActionDistribution, distribution_of
 from raylab.rl.envs import ActionSpace, VectorEnv
+from raylab.rl.laps import lap
 from raylab.rl.learner import Learner
 from raylab.rl.networks import ActorCriticHead, Network, NetworkConfig, build_network
 from raylab.rl.on_policy import OnPolicyAgent
@@ -289,11 +290,13 @@ class PPOLearner:
         """
         config, learner = self._config, self._learner
         batch = self._batch(trajectory)
+        lap("targets")
         diagnostics: list[Tensor] = []
         for _ in range(config.epochs):
             order = torch.randperm(trajectory.agent_steps, generator=self._generator)
             for rows in order.to(learner.device).chunk(config.minibatches):
                 minibatch = batch.rows(rows)
+                lap("gather")
                 parameters, values = learner.network(minibatch.observations)
                 loss, seen = ppo_loss(parameters, values, minibatch, self._distribution, config)
                 norm = learner.step(loss, learning_rate)
