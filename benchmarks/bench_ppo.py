@@ -133,7 +133,9 @@ def _result(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=["sb3", "cleanrl-style", "rllib"])
+    parser.add_argument(
+        "--peers", nargs="+", choices=PEERS, default=["sb3", "cleanrl-style", "rllib"]
+    )
     parser.add_argument("--pairs", type=int, default=5, help="undisturbed pairs wanted")
     parser.add_argument("--window-s", type=float, default=40.0)
     parser.add_argument("--warmup-updates", type=int, default=3)
