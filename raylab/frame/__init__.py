@@ -14,6 +14,7 @@ import pandas as _pandas
 
 import raylab.frame.settings as _settings  # noqa: F401  registers the options
 from raylab.frame.facade.adoption import adopting as _adopting
+from raylab.frame.facade.encoding import crosstab, cut, get_dummies, qcut
 from raylab.frame.facade.parsing import to_datetime, to_numeric
 from raylab.frame.facade.reading import read_parquet
 from raylab.frame.facade.reading_csv import read_csv
@@ -41,11 +42,15 @@ __all__ = [  # noqa: PLE0604  the rest is pandas' own list
     "Series",
     "clear_cache",
     "concat",
+    "crosstab",
+    "cut",
     "fallback_report",
     "from_arrow",
     "from_pandas",
     "from_polars",
+    "get_dummies",
     "merge",
+    "qcut",
     "read_csv",
     "read_parquet",
     "to_datetime",

@@ -20,6 +20,7 @@ from raylab.frame.plan.nodes import (
     Aggregate,
     Concat,
     Distinct,
+    Explode,
     Filter,
     Input,
     Join,
@@ -32,7 +33,7 @@ from raylab.frame.plan.nodes import (
     Sort,
     TopK,
 )
-from raylab.frame.plan.schema import NotNative, Schema
+from raylab.frame.plan.schema import PIECES, NotNative, Schema
 
 POSITION = f"{HIDDEN}position"
 
@@ -247,6 +248,12 @@ def _distinct(node: Distinct, lowering: Lowering, ordered: bool) -> pl.LazyFrame
     frame = lowering.lower(node.child, ordered=True)
     frame = _without_nan(frame, schema, node.subset)
     return frame.unique(node.subset, keep=node.keep, maintain_order=ordered)
+
+
+@lower_node.register
+def _explode(node: Explode, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
+    pieces = pl.col(node.column).struct.field(PIECES).alias(node.column)
+    return lowering.lower(node.child, ordered=ordered).with_columns(pieces).explode(node.column)
 
 
 def _without_nan(frame: pl.LazyFrame, schema: Schema, names: tuple[str, ...]) -> pl.LazyFrame:

@@ -33,6 +33,7 @@ from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import (
     Concat,
     Distinct,
+    Explode,
     Filter,
     Node,
     Project,
@@ -168,7 +169,8 @@ def _scan(node: Scan, partitions: int, ordered: bool) -> Spread:
 
 @distribute.register(Project)
 @distribute.register(Filter)
-def _row_by_row(node: Project | Filter, partitions: int, ordered: bool) -> Spread:
+@distribute.register(Explode)
+def _row_by_row(node: Project | Filter | Explode, partitions: int, ordered: bool) -> Spread:
     below = distribute(node.child, partitions, ordered)
     return below.on(node.with_children((below.fragment,)))
 

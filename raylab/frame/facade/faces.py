@@ -21,10 +21,12 @@ from raylab.frame.facade import (  # noqa: F401  each declares native methods
     grouping,
     merging,
     moving,
+    pivoting,
     querying,
     reductions,
     running,
     sorting,
+    stacking,
     string_methods,
     summaries,
 )

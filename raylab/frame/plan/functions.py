@@ -133,6 +133,8 @@ def missing_where(expr: Expr, schema: Schema) -> Expr:
         arg = field_of(expr.arg, schema)
         if not WINDOWS[expr.function].result(arg, True, dict(expr.params)).widens:
             return reduce(lambda a, b: call("or", a, b), (call("isna", key) for key in expr.keys))
+    if isinstance(expr, Call) and expr.function == "cell_or_missing":
+        return expr.args[1]
     return call("isna", expr)
 
 

@@ -12,6 +12,7 @@ from raylab.frame.plan.printing import show
 from raylab.frame.plan.rows import (
     Concat,
     Distinct,
+    Explode,
     Filter,
     Project,
     RowNumber,
@@ -28,6 +29,7 @@ __all__ = [
     "AggregateCall",
     "Concat",
     "Distinct",
+    "Explode",
     "Filter",
     "Input",
     "Join",

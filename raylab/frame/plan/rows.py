@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from raylab.frame.plan.base import Node, columns_of
 from raylab.frame.plan.expressions import Column, Expr
 from raylab.frame.plan.functions import field_of, missing_where
-from raylab.frame.plan.schema import INT64, Field, Schema
+from raylab.frame.plan.schema import INT64, STR, Field, Schema
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +202,21 @@ class Distinct(Node):
 
     def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
         return (columns | frozenset(self.subset),)
+
+
+@dataclass(frozen=True, eq=False)
+class Explode(Node):
+    """A row for each part of a column of lists of strings; one with a missing value where there is none."""
+
+    child: Node
+    column: str
+
+    @cached_property
+    def schema(self) -> Schema:
+        return {**self.child.schema, self.column: Field(STR)}
+
+    def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
+        return (columns | {self.column},)
 
 
 def typed(expr: Expr, node: Node) -> Field:
