@@ -174,7 +174,7 @@ def record(operation: str, reason: str, rows: int, seconds: float) -> None:
         warnings.warn(
             f"{operation} ran on pandas ({reason}); pd.fallback_report() tells what it cost.",
             FallbackWarning,
-            stacklevel=_user_depth(),
+            stacklevel=user_depth(),
         )
 
 
@@ -237,5 +237,6 @@ def _user_site() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
 
 
-def _user_depth() -> int:
+def user_depth() -> int:
+    """How many frames of the stack are not the user's: the stack level of a warning."""
     return _user_frame()[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,13 @@ def random_frame(seed: int, rows: int = 60) -> pandas.DataFrame:
             "w": rng.integers(0, 9, rows).astype(str),
         }
     ).astype({"u": "str", "t": "datetime64[us]", "d": "timedelta64[us]", "w": "str"})
+
+
+def _each(
+    title: str, names: Iterable[str], make: Callable[[str], Operation]
+) -> dict[str, Operation]:
+    """An operation for each name, under a title that has the name in its place."""
+    return {title.format(name): make(name) for name in names}
 
 
 def _other(d: Any) -> Any:
@@ -126,7 +133,7 @@ SELECTION: dict[str, Operation] = {
     "add_prefix": lambda p, d: d.add_prefix("p_"),
     "assign": lambda p, d: d.assign(z=d.x + 1, q=lambda e: e.z * 2),
     "assign array": lambda p, d: d.assign(z=np.arange(len(d))),
-    "assign list": lambda p, d: d.assign(z=[i for i in range(len(d))]),
+    "assign list": lambda p, d: d.assign(z=list(range(len(d)))),
     "setitem loc": lambda p, d: (lambda e: (operator.setitem(e.loc, (e.x > 0, "x"), 0.0), e)[1])(d.copy()),
     "set_index": lambda p, d: d.set_index("g"),
     "set_index two": lambda p, d: d.set_index(["k", "g"]),
@@ -221,14 +228,8 @@ ARITHMETIC: dict[str, Operation] = {
 }  # fmt: skip
 
 REDUCTIONS: dict[str, Operation] = {
-    **{
-        f"{name} of series": (lambda name: lambda p, d: getattr(d.y, name)())(name)
-        for name in ("sum", "mean", "min", "max", "count", "nunique", "std", "var", "median", "sem", "skew", "kurt", "prod", "idxmin", "idxmax", "mode")
-    },
-    **{
-        f"{name} of frame": (lambda name: lambda p, d: getattr(d[["x", "y", "i"]], name)())(name)
-        for name in ("sum", "mean", "min", "max", "count", "nunique", "std", "var", "median", "sem", "skew", "prod", "idxmin", "idxmax", "quantile", "mode", "any", "all")
-    },
+    **_each("{} of series", ("sum", "mean", "min", "max", "count", "nunique", "std", "var", "median", "sem", "skew", "kurt", "prod", "idxmin", "idxmax", "mode"), lambda name: lambda p, d: getattr(d.y, name)()),
+    **_each("{} of frame", ("sum", "mean", "min", "max", "count", "nunique", "std", "var", "median", "sem", "skew", "prod", "idxmin", "idxmax", "quantile", "mode", "any", "all"), lambda name: lambda p, d: getattr(d[["x", "y", "i"]], name)()),
     "min of all": lambda p, d: d[["x", "i", "o"]].min(),
     "max of text": lambda p, d: d[["u"]].max(),
     "sum numeric": lambda p, d: d.sum(numeric_only=True),
@@ -296,16 +297,18 @@ _AGGREGATIONS = (
     "prod", "any", "all", "sem", "skew", "idxmin", "idxmax", "quantile",
 )  # fmt: skip
 
+
+def _aggregated(name: str, keys: str) -> Operation:
+    return lambda p, d: getattr(_KEYS[keys](d)[["x", "y", "i"]], name)()
+
+
 GROUPBY: dict[str, Operation] = {
     **{
-        f"{name}, {keys}": (lambda name, keys: lambda p, d: getattr(_KEYS[keys](d)[["x", "y", "i"]], name)())(name, keys)
+        f"{name}, {keys}": _aggregated(name, keys)
         for name in _AGGREGATIONS
         for keys in (_KEYS if name in ("sum", "first") else ("one", "missing"))
     },
-    **{
-        f"{name} of one": (lambda name: lambda p, d: getattr(d.groupby("k").y, name)())(name)
-        for name in _AGGREGATIONS
-    },
+    **_each("{} of one", _AGGREGATIONS, lambda name: lambda p, d: getattr(d.groupby("k").y, name)()),
     "size": lambda p, d: d.groupby(["k", "g"]).size(),
     "size columns": lambda p, d: d.groupby(["k", "g"], as_index=False).size(),
     "agg name": lambda p, d: d.groupby("k")[["x", "y"]].agg("sum"),
@@ -329,10 +332,7 @@ GROUPBY: dict[str, Operation] = {
     "apply frames": lambda p, d: d.groupby("k").apply(lambda e: e.head(2)),
     "filter": lambda p, d: d.groupby("k").filter(lambda e: len(e) > 10),
     "pipe": lambda p, d: d.groupby("k").pipe(lambda g: g.x.max() - g.x.min()),
-    **{
-        name: (lambda name: lambda p, d: getattr(d.groupby("k")[["x", "i"]], name)())(name)
-        for name in ("cumsum", "cumprod", "cummin", "cummax", "rank", "shift", "diff", "pct_change", "ffill", "bfill")
-    },
+    **_each("{}", ("cumsum", "cumprod", "cummin", "cummax", "rank", "shift", "diff", "pct_change", "ffill", "bfill"), lambda name: lambda p, d: getattr(d.groupby("k")[["x", "i"]], name)()),
     "cumcount": lambda p, d: d.groupby("g").cumcount(),
     "ngroup": lambda p, d: d.groupby("g").ngroup(),
     "ngroups": lambda p, d: d.groupby("g").ngroups,
@@ -391,10 +391,7 @@ GROUPBY: dict[str, Operation] = {
 }  # fmt: skip
 
 MERGE: dict[str, Operation] = {
-    **{
-        how: (lambda how: lambda p, d: d.merge(_other(d).head(7), on=["k", "g"], how=how))(how)
-        for how in ("inner", "left", "right", "outer")
-    },
+    **_each("{}", ("inner", "left", "right", "outer"), lambda how: lambda p, d: d.merge(_other(d).head(7), on=["k", "g"], how=how)),
     "one key": lambda p, d: d.merge(_other(d), on="g"),
     "natural": lambda p, d: d[["k", "x"]].merge(_other(d)[["k", "z"]]),
     "cross": lambda p, d: d[["x"]].head(4).merge(d[["i"]].head(3), how="cross"),
@@ -423,7 +420,7 @@ MERGE: dict[str, Operation] = {
     "join key": lambda p, d: d[["k", "x"]].join(d.groupby("k")[["y"]].sum(), on="k"),
     "join inner": lambda p, d: d[["x"]].join(d[["y"]].head(9), how="inner"),
     "join outer": lambda p, d: d[["x"]].head(5).join(d[["y"]].tail(56), how="outer"),
-    "join suffix": lambda p, d: d[["x"]].join(d[["x"]], lsuffix="_l", rsuffix="_r"),
+    "join suffix": lambda p, d: d[["x"]].join(d[["x"]], suffixes=("_l", "_r")),
     "join series": lambda p, d: d[["k"]].join(d.groupby("k").x.mean().rename("m"), on="k"),
     "join several": lambda p, d: d[["x"]].join([d[["y"]], d[["i"]]]),
     "join two levels": lambda p, d: d.set_index(["k", "g"])[["x"]].join(d.groupby(["k", "g"])[["y"]].sum()),
@@ -435,21 +432,21 @@ MERGE: dict[str, Operation] = {
 }  # fmt: skip
 
 ORDER: dict[str, Operation] = {
-    "sort": lambda p, d: d.sort_values("y"),
+    "sort": lambda p, d: d.sort_values("y", kind="stable"),
     "sort several": lambda p, d: d.sort_values(["k", "x"], ascending=[False, True]),
     "sort first": lambda p, d: d.sort_values("g", na_position="first", kind="stable"),
     "sort key": lambda p, d: d.sort_values("u", key=lambda s: s.str.lower(), kind="stable"),
     "sort ignore": lambda p, d: d.sort_values(["k", "i"], ignore_index=True),
-    "sort series": lambda p, d: d.y.sort_values(ascending=False),
+    "sort series": lambda p, d: d.y.sort_values(ascending=False, kind="stable"),
     "sort index level": lambda p, d: d.set_index("k").sort_values(["k", "x"]),
-    "sort inplace": lambda p, d: (lambda e: (e.sort_values("x", inplace=True), e)[1])(d.copy()),
+    "sort inplace": lambda p, d: (lambda e: (e.sort_values("x", inplace=True, kind="stable"), e)[1])(d.copy()),
     "sort_index": lambda p, d: d.set_index("i").sort_index(kind="stable"),
     "sort_index down": lambda p, d: d.sort_index(ascending=False),
     "sort_index levels": lambda p, d: d.set_index(["g", "x"]).sort_index(),
     "sort_index level": lambda p, d: d.set_index(["k", "x"]).sort_index(level="x"),
     "sort_index columns": lambda p, d: d.sort_index(axis=1),
-    "sort_index series": lambda p, d: d.set_index("x").i.sort_index(),
-    "sort_index ignore": lambda p, d: d.set_index("x").sort_index(ignore_index=True),
+    "sort_index series": lambda p, d: d.set_index("x").i.sort_index(kind="stable"),
+    "sort_index ignore": lambda p, d: d.set_index("x").sort_index(ignore_index=True, kind="stable"),
     "rank": lambda p, d: d.y.rank(),
     "rank frame": lambda p, d: d[["x", "y"]].rank(pct=True),
     "rank bottom": lambda p, d: d.y.rank(na_option="bottom"),
@@ -476,8 +473,13 @@ ORDER: dict[str, Operation] = {
     "concat with None": lambda p, d: p.concat([d.head(3), None]),
 }  # fmt: skip
 
+
+def _of_text(call: Callable[[Any], Any]) -> Operation:
+    return lambda p, d: call(d.s.str)
+
+
 TEXT: dict[str, Operation] = {
-    name: (lambda call: lambda p, d: call(d.s.str))(call)
+    name: _of_text(call)
     for name, call in {
         "lower": lambda s: s.lower(),
         "upper": lambda s: s.upper(),
@@ -537,15 +539,12 @@ TEXT: dict[str, Operation] = {
 }  # fmt: skip
 
 MOMENTS: dict[str, Operation] = {
-    **{
-        f"dt.{name}": (lambda name: lambda p, d: getattr(d.t.dt, name))(name)
-        for name in (
+    **_each("dt.{}", (
             "year", "month", "day", "hour", "minute", "second", "microsecond", "nanosecond", "date", "time",
             "dayofweek", "weekday", "day_of_week", "dayofyear", "day_of_year", "quarter", "days_in_month", "daysinmonth",
             "is_month_start", "is_month_end", "is_quarter_start", "is_quarter_end", "is_year_start", "is_year_end",
             "is_leap_year", "tz", "unit",
-        )
-    },
+        ), lambda name: lambda p, d: getattr(d.t.dt, name)),
     "floor": lambda p, d: d.t.dt.floor("D"),
     "ceil": lambda p, d: d.t.dt.ceil("h"),
     "round": lambda p, d: d.t.dt.round("15min"),
@@ -600,18 +599,9 @@ CATEGORIES: dict[str, Operation] = {
 
 _MOVING = ("mean", "sum", "std", "min", "max", "count", "var", "median")
 WINDOWS: dict[str, Operation] = {
-    **{
-        f"rolling {name}": (lambda name: lambda p, d: getattr(d.y.rolling(4, min_periods=2), name)())(name)
-        for name in (*_MOVING, "sem", "skew", "kurt", "first", "last", "nunique")
-    },
-    **{
-        f"expanding {name}": (lambda name: lambda p, d: getattr(d.y.expanding(), name)())(name)
-        for name in (*_MOVING, "skew")
-    },
-    **{
-        f"time {name}": (lambda name: lambda p, d: getattr(d.set_index("o").y.rolling("7D"), name)())(name)
-        for name in _MOVING
-    },
+    **_each("rolling {}", (*_MOVING, "sem", "skew", "kurt", "first", "last", "nunique"), lambda name: lambda p, d: getattr(d.y.rolling(4, min_periods=2), name)()),
+    **_each("expanding {}", (*_MOVING, "skew"), lambda name: lambda p, d: getattr(d.y.expanding(), name)()),
+    **_each("time {}", _MOVING, lambda name: lambda p, d: getattr(d.set_index("o").y.rolling("7D"), name)()),
     "rolling frame": lambda p, d: d[["x", "y"]].rolling(3).mean(),
     "rolling center": lambda p, d: d.x.rolling(5, center=True).mean(),
     "rolling on": lambda p, d: d[["o", "x"]].rolling("3D", on="o").sum(),
@@ -638,14 +628,11 @@ WINDOWS: dict[str, Operation] = {
     "shift freq": lambda p, d: d.set_index("o").x.shift(1, freq="D"),
     "diff": lambda p, d: d[["x", "y", "i"]].diff(),
     "pct_change": lambda p, d: d.x.pct_change(),
-    **{name: (lambda name: lambda p, d: getattr(d[["x", "y"]], name)())(name) for name in ("cumsum", "cumprod", "cummin", "cummax")},
+    **_each("{}", ("cumsum", "cumprod", "cummin", "cummax"), lambda name: lambda p, d: getattr(d[["x", "y"]], name)()),
     "cumsum of series": lambda p, d: d.i.cumsum(),
     "cumsum of bools": lambda p, d: d.b.cumsum(),
     "interpolate": lambda p, d: d.y.interpolate(),
-    **{
-        f"resample {name}": (lambda name: lambda p, d: getattr(d.set_index("o").y.resample("5D"), name)())(name)
-        for name in ("sum", "mean", "min", "max", "count", "size", "first", "last", "std", "median", "nunique", "ohlc")
-    },
+    **_each("resample {}", ("sum", "mean", "min", "max", "count", "size", "first", "last", "std", "median", "nunique", "ohlc"), lambda name: lambda p, d: getattr(d.set_index("o").y.resample("5D"), name)()),
     "resample frame": lambda p, d: d.set_index("o")[["x", "y"]].resample("D").mean(),
     "resample on": lambda p, d: d.resample("7D", on="o")[["x", "i"]].sum(),
     "resample month": lambda p, d: d.set_index("o").x.resample("ME").sum(),

@@ -14,13 +14,13 @@ from pandas.api.types import is_list_like, is_scalar
 from raylab.frame.facade import running
 from raylab.frame.facade.base import native
 from raylab.frame.facade.elementwise import chosen
+from raylab.frame.facade.indexes import reset_index
 from raylab.frame.facade.selection import (
     column_value,
     filtered,
     label_list,
     masked_series,
     predicate_of,
-    reset_index,
 )
 from raylab.frame.facade.sorting import sort_index, sorted_rows
 from raylab.frame.facade.state import FrameState, RangeSpec, SeriesState, dtype_of

@@ -112,7 +112,7 @@ class DataFrame(LazyObject, pd.DataFrame):
         """The row labels."""
         lazy: FrameState | None = self.__dict__.get("_lazy")
         if lazy is not None and isinstance(lazy.index, RangeSpec):
-            return _range(lazy.index, engine.count_rows(lazy.rows))
+            return range_index(lazy.index, engine.count_rows(lazy.rows))
         return pd.DataFrame.index.__get__(self, type(self))
 
     @index.setter
@@ -265,7 +265,7 @@ def _as_typed(array: Any, index: pd.Index) -> Any:
 def compute_index(spec: IndexSpec, columns: list[Any], state: Any, height: int) -> pd.Index:
     """The pandas index of a computed state."""
     if isinstance(spec, RangeSpec):
-        return _range(spec, height)
+        return range_index(spec, height)
     levels = []
     for series, expr, name in zip(columns, spec.exprs, spec.names, strict=True):
         if isinstance(expr, Column) and expr.name.startswith(f"{HIDDEN}row"):
@@ -277,7 +277,8 @@ def compute_index(spec: IndexSpec, columns: list[Any], state: Any, height: int) 
     return pd.MultiIndex.from_arrays(levels, names=list(spec.names))
 
 
-def _range(spec: RangeSpec, height: int) -> pd.RangeIndex:
+def range_index(spec: RangeSpec, height: int) -> pd.RangeIndex:
+    """The pandas index of a symbolic one."""
     name: Hashable = spec.name
     stop = spec.start + height * spec.step
     return pd.RangeIndex(spec.start, stop, spec.step, name=name)

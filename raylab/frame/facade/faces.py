@@ -19,6 +19,7 @@ from raylab.frame.facade import (  # noqa: F401  each declares native methods
     grouped_rows,
     grouped_values,
     grouping,
+    indexes,
     merging,
     moving,
     pivoting,
@@ -33,7 +34,7 @@ from raylab.frame.facade import (  # noqa: F401  each declares native methods
 from raylab.frame.facade.base import install
 from raylab.frame.facade.dataframe import DataFrame
 from raylab.frame.facade.display import preview, with_real_size
-from raylab.frame.facade.indexing import LazyILoc, LazyLoc
+from raylab.frame.facade.indexing import INDEXERS
 from raylab.frame.facade.operators import binary, frame_binary, install_operators
 from raylab.frame.facade.selection import set_column
 from raylab.frame.facade.series import Series
@@ -82,7 +83,7 @@ def _printing(owner: type, name: str) -> Any:
 def _finish(face: type, owner: type) -> None:
     install(face, owner)
     install_writers(face, owner)
-    for name, lazy in (("loc", LazyLoc), ("iloc", LazyILoc)):
+    for name, lazy in INDEXERS.items():
         setattr(face, name, _indexer(name, owner, lazy))
     setattr(face, "__array_ufunc__", array_ufunc(owner))  # noqa: B010  as install() does
     setattr(face, "__repr__", _printing(owner, "__repr__"))  # noqa: B010  as install() does

@@ -45,7 +45,9 @@ def _native_labels(labels: pd.Index) -> bool:
         not isinstance(labels, MultiIndex)
         and len(labels) > 0
         and labels.is_unique
-        and all(type(label) is str and label != "" and not label.startswith(HIDDEN) for label in labels)
+        and all(
+            type(label) is str and label != "" and not label.startswith(HIDDEN) for label in labels
+        )
     )
 
 

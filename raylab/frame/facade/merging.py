@@ -1,19 +1,63 @@
-"""merge: joins of two frames on columns."""
+"""merge and join: on columns, on the index, or on one of each."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+import warnings
 from typing import Any
 
 import pandas as pd
+from pandas.api.extensions import no_default
 
+from raylab.frame import support
 from raylab.frame.facade.base import native, state_of
-from raylab.frame.facade.selection import label_list
-from raylab.frame.facade.state import FrameState
-from raylab.frame.plan.expressions import Column, Expr, call
-from raylab.frame.plan.nodes import HIDDEN, Join, Node, Project, Sort
+from raylab.frame.facade.joining import (
+    MARKER,
+    Labels,
+    Side,
+    by_columns,
+    by_index,
+    by_names,
+    join_node,
+    joined_keys,
+    labels_of,
+    level_columns,
+    matched,
+    no_index,
+    on_left,
+    on_right,
+    sorted_by,
+)
+from raylab.frame.facade.labelling import is_label
+from raylab.frame.facade.selection import filtered, label_list
+from raylab.frame.facade.state import FrameState, IndexSpec, Levels, RangeSpec, SeriesState
+from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.schema import NotNative
+
+_VALIDATIONS = {
+    "one_to_one": (True, True),
+    "1:1": (True, True),
+    "one_to_many": (True, False),
+    "1:m": (True, False),
+    "many_to_one": (False, True),
+    "m:1": (False, True),
+    "many_to_many": (False, False),
+    "m:m": (False, False),
+}
+"""Which sides must not repeat a key."""
+
+_ORIGINS = ("left_only", "right_only", "both")
+
+
+def frame_of(value: Any) -> FrameState:
+    """The state of the other frame; a named series is a frame of one column."""
+    state = state_of(value)
+    if isinstance(state, SeriesState):
+        if not is_label(state.name):
+            raise NotNative("a series without a name")
+        return state.frame(str(state.name))
+    if not isinstance(state, FrameState):
+        raise NotNative(f"a merge with {type(value).__name__}")
+    return state
 
 
 @native(pd.DataFrame)
@@ -24,136 +68,172 @@ def merge(
     on: Any = None,
     left_on: Any = None,
     right_on: Any = None,
+    left_index: bool = False,
+    right_index: bool = False,
     sort: bool = False,
     suffixes: Any = ("_x", "_y"),
+    indicator: Any = False,
+    validate: Any = None,
 ) -> FrameState:
-    other = state_of(right)
-    if not isinstance(other, FrameState):
-        raise NotNative("a merge with a series")
-    if sort or how not in ("inner", "left", "right", "outer", "cross"):
-        raise NotNative(f"merge with sort={sort}, how={how!r}")
-    left_keys, right_keys = _keys(left, other, how, on, left_on, right_on)
-    left, other = left.settled(left_keys), other.settled(right_keys)
-    _check_keys(left, other, left_keys, right_keys)
-    names = _names(left, other, left_keys, right_keys, suffixes)
-    return _joined(left, other, how, left_keys, right_keys, names)
+    other = frame_of(right)
+    anti = how == "left_anti"
+    kind = "left" if anti else how
+    if kind not in ("inner", "left", "right", "outer", "cross") or (anti and (sort or indicator)):
+        raise NotNative(f"argument how={how!r}")
+    one, two = _sides(left, other, kind, on, left_on, right_on, left_index, right_index)
+    one, two = matched(one, two, kind)
+    labels = labels_of(one, two, suffixes)
+    _validated(one, two, validate)
+    return _joined(one, two, kind, labels, sort=bool(sort), indicator=indicator, anti=anti)
 
 
-def _keys(
-    left: FrameState, right: FrameState, how: str, on: Any, left_on: Any, right_on: Any
-) -> tuple[list[str], list[str]]:
-    if how == "cross":
-        if on is not None or left_on is not None or right_on is not None:
-            raise NotNative("keys of a cross join")
-        return [], []
-    if on is not None:
-        if left_on is not None or right_on is not None:
-            raise NotNative("on together with left_on or right_on")
-        left_on = right_on = on
-    elif left_on is None and right_on is None:
-        left_on = right_on = [label for label in left.columns if label in right.columns]
-    left_keys, right_keys = label_list(left, left_on), label_list(right, right_on)
-    if not left_keys or len(left_keys) != len(right_keys):
-        raise NotNative("keys that do not pair")
-    return left_keys, right_keys
-
-
-def _check_keys(
-    left: FrameState, right: FrameState, left_keys: list[str], right_keys: list[str]
-) -> None:
-    for a, b in zip(left_keys, right_keys, strict=True):
-        one, other = left.fields[a], right.fields[b]
-        if one.kind == "opaque" or one.dtype != other.dtype:
-            raise NotNative(f"keys of {one.dtype} and {other.dtype}")
-
-
-@dataclass(frozen=True)
-class _Names:
-    """The labels of the result for both sides; ``shared`` keys have one column for both."""
-
-    left: dict[str, str]
-    right: dict[str, str]
-    shared: frozenset[str]
-
-
-def _names(
-    left: FrameState,
-    right: FrameState,
-    left_keys: list[str],
-    right_keys: list[str],
-    suffixes: Any,
-) -> _Names:
-    shared = frozenset(a for a, b in zip(left_keys, right_keys, strict=True) if a == b)
-    overlap = (left.columns.keys() & right.columns.keys()) - shared
-    if overlap and (not isinstance(suffixes, tuple | list) or len(suffixes) != 2):
-        raise NotNative("suffixes that are no pair")
-    lefts = {label: _suffixed(label, overlap, suffixes, 0) for label in left.columns}
-    rights = {
-        label: _suffixed(label, overlap, suffixes, 1)
-        for label in right.columns
-        if label not in shared
-    }
-    result = [*lefts.values(), *rights.values()]
-    if len(set(result)) < len(result):
-        raise NotNative("labels that are the same after the suffixes")
-    return _Names(lefts, rights, shared)
-
-
-def _suffixed(label: str, overlap: set[str], suffixes: Any, side: int) -> str:
-    if label not in overlap:
-        return label
-    suffix: Hashable = suffixes[side]
-    return label if suffix is None else f"{label}{suffix}"
-
-
-def _joined(
+def _sides(
     left: FrameState,
     right: FrameState,
     how: str,
-    left_keys: list[str],
-    right_keys: list[str],
-    names: _Names,
+    on: Any,
+    left_on: Any,
+    right_on: Any,
+    left_index: bool,
+    right_index: bool,
+) -> tuple[Side, Side]:
+    """Both frames with their keys.
+
+    Raises:
+        NotNative: keys that pandas refuses, or that are levels of an index by name.
+    """
+    if how == "cross":
+        if any(key is not None for key in (on, left_on, right_on)) or left_index or right_index:
+            raise NotNative("keys of a cross join")
+        return no_index(Side(left, (), ())), no_index(Side(right, (), ()))
+    if on is not None:
+        if left_on is not None or right_on is not None or left_index or right_index:
+            raise NotNative("on together with other keys")
+        left_on = right_on = on
+    elif left_on is None and right_on is None and not (left_index or right_index):
+        left_on = right_on = [label for label in left.columns if label in right.columns]
+    if (left_on is not None) == left_index or (right_on is not None) == right_index:
+        raise NotNative("keys that are given twice, or not at all")
+    one = by_index(left) if left_index else by_columns(left, label_list(left, left_on))
+    if not left_index and not right_index and how in ("inner", "left"):
+        two = by_names(right, right_on)
+    else:
+        two = by_index(right) if right_index else by_columns(right, label_list(right, right_on))
+    if not one.keys or not two.keys:
+        raise NotNative("no keys")
+    if left_index and right_index:
+        return one, two
+    if not left_index and not right_index:
+        return no_index(one), no_index(two)
+    if how not in ("inner", "left"):
+        raise NotNative(f"an index and columns with how={how!r}")
+    # The index of the side whose columns are the keys is the index of the result.
+    if left_index:
+        if how == "left":
+            raise NotNative("an index and columns with how='left'")
+        return one, Side(two.frame.pinned(), two.keys, two.labels)
+    return Side(one.frame.pinned(), one.keys, one.labels), two
+
+
+def _validated(left: Side, right: Side, validate: Any) -> None:
+    """Looks at the keys where they are not to repeat; pandas words the error."""
+    if validate is None:
+        return
+    if validate not in _VALIDATIONS:
+        raise NotNative("argument validate")
+    one, other = _VALIDATIONS[validate]
+    if (one and left.may_repeat) or (other and right.may_repeat):
+        raise NotNative("keys that repeat against validate")
+
+
+def _joined(
+    left: Side,
+    right: Side,
+    how: str,
+    labels: Labels,
+    *,
+    sort: bool,
+    indicator: Any,
+    anti: bool,
 ) -> FrameState:
-    rows = _join_node(left, right, how, left_keys, right_keys)
+    marked = bool(indicator) or anti
+    rows = join_node(left, right, how, marked=marked)
     columns: dict[str, Expr] = {}
-    for label, name in names.left.items():
-        key: Expr = _left(label)
-        if label in names.shared and how in ("right", "outer"):
-            key = _right(label) if how == "right" else call("coalesce", key, _right(label))
+    for label, name in labels.left.items():
+        key: Expr = on_left(label)
+        if label in labels.shared and how in ("right", "outer"):
+            other = on_right(label)
+            key = other if how == "right" else call("coalesce", key, other)
         columns[name] = key
-    columns |= {name: _right(label) for label, name in names.right.items()}
-    result = FrameState(rows, columns)
-    if how != "outer":
-        return result
-    keys = [
-        (f"{HIDDEN}on{i}", call("coalesce", _left(a), _right(b)))
-        for i, (a, b) in enumerate(zip(left_keys, right_keys, strict=True))
-    ]
-    flat = Project(rows, (*columns.items(), *keys))
-    by = tuple(name for name, _ in keys)
-    ordered = Sort(flat, by, (False,) * len(by))
-    return FrameState(ordered, {label: Column(label) for label in columns})
+    columns |= {name: on_right(label) for label, name in labels.right.items()}
+    if indicator:
+        columns[_origin_label(indicator, columns)] = _origin()
+    state = FrameState(rows, columns, _index(left, right, rows, how))
+    if anti:
+        return filtered(state, call("isna", Column(f"{MARKER}right")))
+    if how == "outer" or sort:
+        return sorted_by(state, joined_keys(left, right, rows, how))
+    return state
 
 
-def _join_node(
-    left: FrameState, right: FrameState, how: str, left_keys: list[str], right_keys: list[str]
-) -> Node:
-    lefts = Project(left.rows, tuple((_left(c).name, e) for c, e in left.columns.items()))
-    rights = Project(right.rows, tuple((_right(c).name, e) for c, e in right.columns.items()))
-    on_left = tuple(_left(key).name for key in left_keys)
-    on_right = tuple(_right(key).name for key in right_keys)
-    match how:
-        case "right":
-            return Join(rights, lefts, "left", on_right, on_left)
-        case "inner" | "left" | "outer" | "cross":
-            return Join(lefts, rights, how, on_left, on_right)
-        case _:
-            raise NotNative(f"argument how={how!r}")
+def _origin_label(indicator: Any, columns: dict[str, Expr]) -> str:
+    label = indicator if isinstance(indicator, str) else "_merge"
+    if label in columns or "_merge" in columns or not is_label(label):
+        raise NotNative("a label that is taken")
+    return label
 
 
-def _left(label: str) -> Column:
-    return Column(f"{HIDDEN}left.{label}")
+def _origin() -> Expr:
+    """Which sides have the row."""
+    left = call("notna", Column(f"{MARKER}left"))
+    right = call("notna", Column(f"{MARKER}right"))
+    other = call("where", left, Literal("left_only"), Literal("right_only"))
+    text = call("where", call("and", left, right), Literal("both"), other)
+    return call("category_of", text, categories=_ORIGINS, ordered=False)
 
 
-def _right(label: str) -> Column:
-    return Column(f"{HIDDEN}right.{label}")
+def _index(left: Side, right: Side, rows: Any, how: str) -> IndexSpec:
+    if left.by_index and right.by_index and left.keys:
+        names = right.levels.names if how == "right" else left.levels.names
+        if how in ("inner", "outer") and left.levels.names != right.levels.names:
+            raise NotNative("indexes with different names")
+        return Levels(tuple(joined_keys(left, right, rows, how)), names)
+    if right.by_index and right.keys:
+        return Levels(level_columns(left, "left"), left.levels.names)
+    if left.by_index and left.keys:
+        return Levels(level_columns(right, "right"), right.levels.names)
+    return RangeSpec()
+
+
+@native(pd.DataFrame)
+def join(
+    frame: FrameState,
+    other: Any,
+    on: Any = None,
+    how: str = "left",
+    lsuffix: Any = no_default,
+    rsuffix: Any = no_default,
+    sort: bool = False,
+    validate: Any = None,
+    suffixes: Any = no_default,
+) -> FrameState:
+    if lsuffix is not no_default or rsuffix is not no_default:
+        if suffixes is not no_default:
+            raise NotNative("suffixes that are given twice")
+        warnings.warn(
+            "lsuffix and rsuffix of join are deprecated in pandas; use suffixes.",
+            pd.errors.Pandas4Warning,
+            stacklevel=support.user_depth(),
+        )
+        suffixes = tuple("" if s is no_default else s for s in (lsuffix, rsuffix))
+    elif suffixes is no_default:
+        suffixes = ("", "")
+    options = {"how": how, "sort": sort, "validate": validate}
+    if not isinstance(other, list | tuple):
+        by = {"left_index": True} if on is None else {"left_on": on}
+        return merge(frame, other, suffixes=suffixes, right_index=True, **by, **options)
+    if on is not None or how != "left" or sort or any(suffixes):
+        raise NotNative("several frames with other arguments")
+    for one in other:
+        frame = merge(frame, one, left_index=True, right_index=True, suffixes=("", ""), **options)
+    return frame

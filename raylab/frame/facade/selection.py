@@ -6,19 +6,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.extensions import no_default
 from pandas.api.types import is_list_like
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.base import LazyObject, native, state_of, wrap
+from raylab.frame.facade.positions import computed_index, held, over_rows
 from raylab.frame.facade.state import (
     FrameState,
+    IndexSpec,
     Levels,
     RangeSpec,
     SeriesState,
     same_rows,
-    settle,
 )
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import HIDDEN, Distinct, Filter, Node, Slice
@@ -39,17 +41,23 @@ def label_list(frame: FrameState, labels: Any) -> list[str]:
     return found
 
 
-def predicate_of(rows: Node, mask: Any) -> Expr | None:
-    """The expression of a boolean mask over the same rows; None when it is none."""
-    if not isinstance(mask, pd.Series):
-        return None
-    state = state_of(mask)
-    if not same_rows(state.rows, rows):
-        raise NotNative("a mask over other rows")
-    if state.field.kind != "bool":
-        raise NotNative(f"a mask of {state.field.dtype}")
-    predicate: Expr = state.expr
-    return predicate
+def predicate_of(rows: Node, mask: Any, index: IndexSpec | None = None) -> Expr | None:
+    """The expression of a boolean mask over rows (with their index); None when it is none."""
+    if isinstance(mask, pd.Series):
+        state = state_of(mask)
+        if state.field.kind != "bool":
+            raise NotNative(f"a mask of {state.field.dtype}")
+        if index is not None:
+            return over_rows(rows, index, mask)
+        if not same_rows(state.rows, rows):
+            raise NotNative("a mask over other rows")
+        predicate: Expr = state.expr
+        return predicate
+    if isinstance(mask, np.ndarray | list | pd.api.extensions.ExtensionArray):
+        values = np.asarray(mask)
+        if values.dtype == bool and values.ndim == 1 and len(values):
+            return held(rows, values)
+    return None
 
 
 def filtered(frame: FrameState, predicate: Expr) -> FrameState:
@@ -62,10 +70,9 @@ def filtered(frame: FrameState, predicate: Expr) -> FrameState:
 def __getitem__(frame: FrameState, key: Any) -> Any:
     if type(key) is str and key in frame.columns:
         return frame.column(key)
-    if isinstance(key, pd.Series):
-        predicate = predicate_of(frame.rows, key)
-        if predicate is not None:
-            return filtered(frame, predicate)
+    predicate = predicate_of(frame.rows, key, frame.index)
+    if predicate is not None:
+        return filtered(frame, predicate)
     if isinstance(key, slice):
         return _sliced(frame, key)
     if isinstance(key, list | pd.Index) and not isinstance(key, pd.MultiIndex):
@@ -80,7 +87,7 @@ def series_item(series: SeriesState, key: Any) -> SeriesState:
     if isinstance(key, slice):
         result: SeriesState = _sliced(series, key)
         return result
-    predicate = predicate_of(series.rows, key)
+    predicate = predicate_of(series.rows, key, series.index)
     if predicate is None:
         raise NotNative(f"a key of type {type(key).__name__}")
     return masked_series(series, predicate)
@@ -99,7 +106,7 @@ def _sliced(frame: Any, key: slice) -> Any:
         raise NotNative("a slice of labels or with a step")
     start, stop = key.start or 0, key.stop
     if start < 0 or (stop is not None and stop < 0):
-        raise NotNative("a slice counted from the end")
+        start, stop, _ = key.indices(engine.count_rows(frame.rows))
     return first_rows(frame, start, None if stop is None else max(stop - start, 0))
 
 
@@ -113,24 +120,26 @@ def first_rows(state: Any, offset: int, length: int | None) -> Any:
     return replace(state, rows=Slice(state.rows, offset, length), index=index)
 
 
-def _count(n: Any) -> int:
-    if not isinstance(n, int) or n < 0:
-        raise NotNative("a number of rows that is negative or no integer")
-    return n
+def _count(state: Any, n: Any) -> int:
+    """A number of rows; a negative one means all but so many."""
+    if not isinstance(n, int):
+        raise NotNative("a number of rows that is no integer")
+    return n if n >= 0 else max(engine.count_rows(state.rows) + n, 0)
 
 
 @native(pd.DataFrame, pd.Series)
 def head(state: Any, n: int = 5) -> Any:
-    return first_rows(state, 0, _count(n))
+    return first_rows(state, 0, _count(state, n))
 
 
 @native(pd.DataFrame, pd.Series)
 def tail(state: Any, n: int = 5) -> Any:
     if isinstance(state.index, RangeSpec):
         height = engine.count_rows(state.rows)
-        return first_rows(state, max(height - _count(n), 0), None)
-    offset = -_count(n)
-    return replace(state, rows=Slice(state.rows, offset, None) if n else Slice(state.rows, 0, 0))
+        return first_rows(state, max(height - _count(state, n), 0), None)
+    kept = _count(state, n)
+    rows = Slice(state.rows, -kept, None) if kept else Slice(state.rows, 0, 0)
+    return replace(state, rows=rows)
 
 
 @native(pd.DataFrame, pd.Series)
@@ -140,16 +149,43 @@ def copy(state: Any, deep: bool = True) -> Any:
 
 @native(pd.DataFrame)
 def drop(
-    frame: FrameState, labels: Any = None, axis: Any = 0, index: Any = None, columns: Any = None
+    frame: FrameState,
+    labels: Any = None,
+    axis: Any = 0,
+    index: Any = None,
+    columns: Any = None,
+    errors: str = "raise",
 ) -> FrameState:
     if labels is not None and axis in _AXIS_COLUMNS and columns is None:
         labels, columns = None, labels
-    if labels is not None or index is not None or columns is None:
-        raise NotNative("dropping rows by label")
-    dropped = set(label_list(frame, columns))
-    if len(dropped) == len(frame.columns):
-        raise NotNative("a frame without columns")
-    return frame.select(label for label in frame.columns if label not in dropped)
+    if labels is not None and index is None and columns is None:
+        index = labels
+    elif labels is not None:
+        raise NotNative("labels beside index or columns")
+    if columns is not None:
+        given = [columns] if isinstance(columns, str) or not is_list_like(columns) else columns
+        known = [label for label in given if label in frame.columns]
+        dropped = set(known if errors == "ignore" else label_list(frame, columns))
+        if len(dropped) == len(frame.columns):
+            raise NotNative("a frame without columns")
+        frame = frame.select(label for label in frame.columns if label not in dropped)
+    return frame if index is None else without_rows(frame, index, errors)
+
+
+def without_rows(state: Any, labels: Any, errors: Any) -> Any:
+    """The rows without some labels, which pandas' own index finds.
+
+    Raises:
+        KeyError: a label is not there.
+    """
+    if isinstance(state.index, Levels) and len(state.index.exprs) > 1:
+        raise NotNative("labels of several levels")
+    index = computed_index(state)
+    given = labels if is_list_like(labels) else [labels]
+    index.drop(given, errors=errors)  # pandas words the error
+    kept = held(state.rows, ~index.isin(given))
+    pinned = state.pinned()
+    return replace(pinned, rows=Filter(pinned.rows, kept))
 
 
 @native(pd.DataFrame)
@@ -184,13 +220,11 @@ def add_suffix(frame: FrameState, suffix: str) -> FrameState:
 def column_value(frame: FrameState, value: Any) -> Expr:
     """What is assigned to a column: an expression over the same rows, or a constant."""
     if isinstance(value, pd.Series):
-        state = state_of(value)
-        if not same_rows(state.rows, frame.rows):
-            raise NotNative("a column over other rows")
-        expr: Expr = state.expr
-        return expr
-    if is_list_like(value) or isinstance(value, LazyObject):
+        return over_rows(frame.rows, frame.index, value)
+    if isinstance(value, LazyObject):
         raise NotNative(f"a column from {type(value).__name__}")
+    if is_list_like(value):
+        return held(frame.rows, list(value) if isinstance(value, range) else value)
     constant = Literal(value)
     _ = SeriesState(frame.rows, constant, None).field
     return constant
@@ -200,11 +234,12 @@ def column_value(frame: FrameState, value: Any) -> Expr:
 def assign(frame: FrameState, **kwargs: Any) -> FrameState:
     for label, value in kwargs.items():
         given = value(wrap(frame)) if callable(value) else value
-        frame = frame.assign({_new_label(label): column_value(frame, given)})
+        frame = frame.assign({new_label(label): column_value(frame, given)})
     return frame
 
 
-def _new_label(label: Any) -> str:
+def new_label(label: Any) -> str:
+    """A label that a lazy frame can have."""
     if type(label) is not str or label.startswith(HIDDEN):
         raise NotNative("labels that are not strings")
     return label
@@ -212,52 +247,13 @@ def _new_label(label: Any) -> str:
 
 def set_column(frame: FrameState, label: Any, value: Any) -> FrameState:
     """``df[label] = value``."""
-    return frame.assign({_new_label(label): column_value(frame, value)})
-
-
-@native(pd.DataFrame)
-def reset_index(
-    frame: FrameState, level: Any = None, drop: bool = False, names: Any = None
-) -> FrameState:
-    if level is not None:
-        raise NotNative("argument level")
-    if drop:
-        return replace(frame, index=RangeSpec())
-    named = frame.pinned()
-    index = named.index
-    given = [names] if isinstance(names, str) else names
-    labels = [_level_label(index, i, given) for i in range(len(index.exprs))]  # type: ignore[union-attr]  # pinned
-    if any(label in frame.columns for label in labels):
-        raise NotNative("an index level that is a column, too")
-    levels = dict(zip(labels, index.exprs, strict=True))  # type: ignore[union-attr]  # pinned
-    return replace(named, columns={**levels, **named.columns}, index=RangeSpec())
-
-
-def _level_label(index: Any, position: int, names: Any) -> str:
-    if names is not None:
-        return _new_label(names[position])
-    name = index.names[position]
-    if name is not None:
-        return _new_label(name)
-    return "index" if len(index.exprs) == 1 else f"level_{position}"
+    return frame.assign({new_label(label): column_value(frame, value)})
 
 
 @native(pd.Series)
 def to_frame(series: SeriesState, name: Any = no_default) -> FrameState:
     label = series.name if name is no_default else name
-    return series.frame(_new_label(label))
-
-
-@native(pd.DataFrame)
-def set_index(frame: FrameState, keys: Any, drop: bool = True) -> FrameState:
-    labels = label_list(frame, keys)
-    if len(set(labels)) < len(labels):
-        raise NotNative("one column as two levels")
-    exprs = tuple(settle(frame.column(label)).expr for label in labels)
-    kept = [label for label in frame.columns if not (drop and label in labels)]
-    if not kept:
-        raise NotNative("a frame without columns")
-    return replace(frame.select(kept), index=Levels(exprs, tuple(labels)))
+    return series.frame(new_label(label))
 
 
 @native(pd.DataFrame)

@@ -128,7 +128,9 @@ def melt(
     values = _chosen(frame, value_vars)
     if value_vars is None:
         values = [label for label in frame.columns if label not in ids]
-    name = (frame.columns_name or "variable") if var_name is None else var_name
+    name: Any = var_name
+    if var_name is None:
+        name = "variable" if frame.columns_name is None else frame.columns_name
     titles = [*ids, name, value_name]
     fits = all(type(t) is str and not t.startswith(HIDDEN) for t in titles)
     if not values or not fits or len(set(titles)) < len(titles) or value_name in frame.columns:
@@ -191,9 +193,7 @@ def interleaved(
 
 
 @native(pd.DataFrame)
-def stack(
-    frame: FrameState, level: Any = -1, future_stack: Any = no_default
-) -> SeriesState:
+def stack(frame: FrameState, level: Any = -1, future_stack: Any = no_default) -> SeriesState:
     if level not in (-1, 0) or future_stack is False:
         raise NotNative("argument level or future_stack")
     frame = frame.settled(frame.columns)

@@ -22,7 +22,7 @@ def _binned(fields: tuple[Field, ...], params: Params) -> Field:
         raise NotNative(f"bins of {field.dtype}")
     options = dict(params["options"])
     labels = params["labels"]
-    sample = pd.Series([], dtype=field.dtype)  # type: ignore[call-overload]  # a NumPy dtype
+    sample = pd.Series([], dtype=field.dtype)
     shown: Any = False if labels is None else list(labels)
     pd.cut(sample, list(params["edges"]), labels=shown, **options)  # pandas words the errors
     if labels is None:

@@ -37,7 +37,7 @@ def _cell(_: Context, condition: Operand, value: Operand) -> pl.Expr:
 
 
 def _revealed(fields: tuple[Field, ...], _: Params) -> Field:
-    field, _ = fields
+    field, _missing = fields
     return replace(field, widens=promoted(field.dtype) != field.dtype)
 
 

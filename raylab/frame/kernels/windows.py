@@ -89,6 +89,19 @@ def _refined(major: pl.Expr, minor: pl.Expr) -> pl.Expr:
     return (major * (minor.max() + 1) + minor).rank("dense").cast(pl.Int64)
 
 
+def _held(_field: Field, _grouped: bool, params: Params) -> Field:
+    field: Field = params["values"].field
+    return field
+
+
+@window("held", _held, by_group=False, local=False, promotes=False)
+def _hold(context: Context, _operand: Operand, _keys: list[str], *, values: Any) -> pl.Expr:
+    """Values in memory, one for each row by its position."""
+    places = pl.int_range(pl.len(), dtype=pl.Int64)
+    dtype = physical(context.result.dtype)
+    return places.map_batches(values.series.gather, return_dtype=dtype)
+
+
 def _of_group(field: Field, _: bool, params: Params) -> Field:
     aggregate = params["aggregate"]
     rest = {name: value for name, value in params.items() if name != "aggregate"}

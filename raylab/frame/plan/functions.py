@@ -12,7 +12,7 @@ from functools import reduce
 from typing import Any, TypeAlias
 
 from raylab.frame.plan.expressions import Call, Column, Expr, Literal, Membership, Over, call
-from raylab.frame.plan.literals import literal_field
+from raylab.frame.plan.literals import as_computed, literal_field
 from raylab.frame.plan.schema import BOOL, Field, NotNative, Schema, promoted
 
 Params: TypeAlias = Mapping[str, Any]
@@ -162,7 +162,7 @@ class _Typing:
                 return Field(BOOL, nullable=False)
             case Call(function, args, params):
                 fields = tuple(self.field(arg) for arg in args)
-                return FUNCTIONS[function].result(fields, dict(params))
+                return as_computed(FUNCTIONS[function].result(fields, dict(params)))
             case Over():
                 arg, *keys = (self.field(operand) for operand in expr.operands)
                 return window_field(expr.function, arg, tuple(keys), expr.dropna, dict(expr.params))

@@ -20,6 +20,13 @@ class LiteralField(Field):
     value: Any = None
 
 
+def as_computed(field: Field) -> Field:
+    """The field of a function's result, which is no constant even where an argument is one."""
+    if not isinstance(field, LiteralField):
+        return field
+    return Field(field.dtype, field.nullable, field.nan, field.promotions, field.widens)
+
+
 def literal_field(value: Any) -> LiteralField:
     """The field of a scalar constant.
 

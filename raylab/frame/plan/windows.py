@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from raylab.frame.plan.expressions import Expr
 from raylab.frame.plan.functions import field_of, window_field
 from raylab.frame.plan.nodes import AggregateCall, Node, columns_of, show
-from raylab.frame.plan.schema import Schema
+from raylab.frame.plan.schema import Field, Schema
+
+
+@dataclass(frozen=True, eq=False)
+class HeldValues:
+    """Values in memory that stand beside rows, by their positions.
+
+    Attributes:
+        series: the engine's series.
+        field: of the values.
+        fingerprint: the identity of the data.
+    """
+
+    series: Any
+    field: Field
+    fingerprint: str
+
+    def __repr__(self) -> str:
+        return f"{len(self.series)} values"
 
 
 @dataclass(frozen=True, eq=False)

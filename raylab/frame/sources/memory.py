@@ -37,9 +37,9 @@ class PandasSource:
     def fields(self) -> Schema:
         """The frame's columns and the index levels."""
         dtypes = self.frame.dtypes
-        found = {str(n): _field(d, self._values(str(n))) for n, d in dtypes.items()}
+        found = {str(n): field_of_array(d, self._values(str(n))) for n, d in dtypes.items()}
         for name, level in self.levels.items():
-            found[name] = _field(level.dtype, level)
+            found[name] = field_of_array(level.dtype, level)
         return found
 
     @property
@@ -112,7 +112,8 @@ def _moments(name: str, values: np.ndarray[Any, Any]) -> pl.Series:
     return pl.Series(name, values)
 
 
-def _field(dtype: Dtype, values: Any) -> Field:
+def field_of_array(dtype: Dtype, values: Any) -> Field:
+    """What is known about a column in memory."""
     kind = kind_of(dtype)
     if kind in ("bool", "int"):
         return Field(dtype, nullable=False)
