@@ -231,12 +231,12 @@ def test_memory_budget_is_kept(path: Path) -> None:
 
 def test_a_fallback_is_counted_with_its_reason_and_place(path: Path) -> None:
     df = pd.read_parquet(path)
-    df.merge(df, on="k", validate="m:m")
+    df.merge(df, on="k", how="right_anti")
     pd.read_parquet(path).infer_objects()
 
     report = pd.fallback_report().set_index("operation")
 
-    assert report.reason["DataFrame.merge"] == "argument validate"
+    assert report.reason["DataFrame.merge"] == "argument how='right_anti'"
     assert "DataFrame.infer_objects" in report.index
     assert report.site.str.contains("test_value_semantics.py").all()
 

@@ -84,6 +84,8 @@ def _part(_: Context, text: Operand, *, side: str, arguments: Arguments, positio
         return text.expr.str.split(literal).list.get(position, null_on_oob=True)
 
     def run(values: pl.Series) -> pl.Series:
+        if values.null_count() == len(values):
+            return pl.Series("", [None] * len(values), dtype=pl.String)
         parts = _pieces(to_pandas(values, STR), side, arguments).str.get(position)
         return from_pandas(parts.astype(STR), STR)
 
@@ -99,7 +101,13 @@ def _part_count(fields: tuple[Field, ...], _: Params) -> Field:
 @function("str.parts", _part_count)
 def _parts(context: Context, text: Operand, *, side: str, arguments: Arguments) -> pl.Expr:
     """The number of parts of each split string."""
-    return in_batches(context, lambda v: _pieces(v, side, arguments).str.len(), text)
+
+    def run(values: Any) -> Any:
+        if values.isna().all():
+            return values.astype("float64")
+        return _pieces(values, side, arguments).str.len()
+
+    return in_batches(context, run, text)
 
 
 def _group(fields: tuple[Field, ...], params: Params) -> Field:
