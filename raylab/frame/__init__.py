@@ -14,13 +14,13 @@ import pandas as _pandas
 
 import raylab.frame.settings as _settings  # noqa: F401  registers the options
 from raylab.frame.facade.adoption import adopting as _adopting
+from raylab.frame.facade.concatenation import concat
 from raylab.frame.facade.encoding import crosstab, cut, get_dummies, qcut
 from raylab.frame.facade.parsing import to_datetime, to_numeric
 from raylab.frame.facade.reading import read_parquet
 from raylab.frame.facade.reading_csv import read_csv
 from raylab.frame.facade.toplevel import (
     clear_cache,
-    concat,
     fallback_report,
     from_arrow,
     from_pandas,

@@ -63,5 +63,6 @@ _OWN = frozenset(
         "codes",
         "categories",
         "ordered",
+        "pipe",
     )
 )

@@ -274,6 +274,10 @@ def compute_index(spec: IndexSpec, columns: list[Any], state: Any, height: int) 
             levels.append(to_index(series, dtype_of(typed(expr, state.rows)), name))
     if len(levels) == 1:
         return levels[0]
+    if spec.appearing:
+        parts = [pd.factorize(level, use_na_sentinel=True) for level in levels]
+        codes, uniques = zip(*parts, strict=True)
+        return pd.MultiIndex(list(uniques), list(codes), names=list(spec.names))
     return pd.MultiIndex.from_arrays(levels, names=list(spec.names))
 
 

@@ -224,8 +224,15 @@ class Nth:
 
     def __getitem__(self, n: Any) -> Any:
         state: GroupState = self._groupby._state()
-        with support.falling_back(f"{type(self._groupby).__name__}.nth", "brackets"):
-            return pandas_groupby(state).nth[n]
+        try:
+            if isinstance(n, slice):
+                if n.step not in (None, 1) or (n.start or 0) < 0 or (n.stop or -1) < 0:
+                    raise NotNative("a slice with a step, or counted from the end")
+                n = list(range(n.start or 0, n.stop))
+            return wrap(_nth(state, n))
+        except NotNative as reason:
+            with support.falling_back(f"{type(self._groupby).__name__}.nth", str(reason)):
+                return pandas_groupby(state).nth[n]
 
 
 for _face in (LazyDataFrameGroupBy, LazySeriesGroupBy):

@@ -10,9 +10,11 @@ from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.base import native
-from raylab.frame.facade.grouping import GroupState, groupby, numeric, one_function
+from raylab.frame.facade.grouping import GroupState, aggregated, groupby, numeric, one_function
+from raylab.frame.facade.labelling import is_label
 from raylab.frame.facade.running import over
 from raylab.frame.facade.selection import label_list
+from raylab.frame.facade.stacking import interleaved
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState, settle
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, Filter, Node, Sort, typed
@@ -25,15 +27,22 @@ _COUNT = f"{HIDDEN}count"
 def group_series(
     series: SeriesState,
     by: Any = None,
+    level: Any = None,
     sort: bool = True,
     observed: bool = True,
     dropna: bool = True,
 ) -> GroupState:
-    keys = by if isinstance(by, list) else [by]
-    if type(series.name) is not str or not all(isinstance(key, pd.Series) for key in keys):
-        raise NotNative("keys that are no series, or a series without a name")
-    frame = settle(series).frame(series.name)
-    return replace(groupby(frame, by, True, sort, observed, dropna), selected=series.name)
+    if not is_label(series.name):
+        raise NotNative("a series without a name")
+    name = str(series.name)
+    frame = settle(series).frame(name)
+    index = frame.index
+    named = index.names if isinstance(index, Levels) else (index.name,)
+    if any(
+        isinstance(key, str) and key not in named for key in (by if isinstance(by, list) else [by])
+    ):
+        raise NotNative("a key that is no level")
+    return replace(groupby(frame, by, level, True, sort, observed, dropna), selected=name)
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
@@ -55,37 +64,44 @@ def all_(group: GroupState) -> Any:
 def quantile(
     group: GroupState, q: Any = 0.5, interpolation: str = "linear", numeric_only: bool = False
 ) -> Any:
-    if not isinstance(q, float) or not 0 <= q <= 1 or interpolation not in ("linear", "midpoint"):
-        raise NotNative("several quantiles, or argument interpolation")
+    several = list(q) if isinstance(q, list | tuple) else [q]
+    if not all(isinstance(one, float) and 0 <= one <= 1 for one in several) or not several:
+        raise NotNative("quantiles that are no floats from 0 to 1")
+    if interpolation not in ("linear", "midpoint"):
+        raise NotNative("argument interpolation")
     chosen = numeric(group, numeric_only)
     if any(chosen.frame.fields[label].kind == "bool" for label in chosen.values):
         raise NotNative("quantiles of bool")
+    if not isinstance(q, float):
+        if not isinstance(chosen.selected, str) or not chosen.as_index:
+            raise NotNative("several quantiles of several columns")
+        given = {"interpolation": interpolation}
+        calls = {
+            f"{i}": (chosen.selected, "quantile", {"q": one, **given})
+            for i, one in enumerate(several)
+        }
+        table = aggregated(chosen, calls)
+        result = interleaved(table, dict(table.columns), None, levels=several)
+        return replace(result, name=chosen.selected)
     return one_function(chosen, "quantile", q=q, interpolation=interpolation)
 
 
-def _label_of_extreme(group: GroupState, extreme: str) -> SeriesState:
+def _labels_of_extremes(group: GroupState, extreme: str, numeric_only: bool) -> Any:
     """The label of the first row of each group that has the group's extreme value."""
-    if not (isinstance(group.selected, str) and group.sort and group.as_index):
-        raise NotNative("labels of several columns, or of groups not sorted or not the index")
-    state = group.frame.pinned().settled([group.selected])
+    group = numeric(group, numeric_only)
+    labels = group.values
+    state = group.frame.pinned().settled(labels)
     index = state.index
-    if not isinstance(index, Levels) or len(index.exprs) > 1:
-        raise NotNative("labels of several levels")
+    if not isinstance(index, Levels) or len(index.exprs) > 1 or not labels:
+        raise NotNative("labels of several levels, or no columns")
     (label,) = index.exprs
-    values = state.columns[group.selected]
     if typed(label, state.rows).may_miss or typed(label, state.rows).kind == "opaque":
         raise NotNative("labels that are missing or have no kernels")
-    keys = tuple(expr for _, expr in group.keys)
-    _refuse_empty_groups(group, state.rows, values)
-    drops = group.dropna
-    best = over(state.rows, "of_group_or_null", values, keys, dropna=drops, aggregate=extreme)
-    rows = Filter(state.rows, call("eq", values, best))
-    named = tuple((f"{HIDDEN}key{i}", key) for i, key in enumerate(keys))
-    result = Aggregate(
-        rows, named, ((group.selected, AggregateCall("first", label)),), True, group.dropna
-    )
-    levels = Levels(tuple(Column(n) for n, _ in named), tuple(name for name, _ in group.keys))
-    return SeriesState(result, Column(group.selected), group.selected, levels)
+    columns: dict[str, Expr] = {}
+    for name in labels:
+        _refuse_empty_groups(group, state.rows, state.columns[name])
+        columns[name] = call("with_label", state.columns[name], label)
+    return one_function(replace(group, frame=state.assign(columns)), f"label_of_{extreme}")
 
 
 def _refuse_empty_groups(group: GroupState, rows: Node, values: Expr) -> None:
@@ -98,14 +114,18 @@ def _refuse_empty_groups(group: GroupState, rows: Node, values: Expr) -> None:
         raise NotNative("a group without values")
 
 
-@native(SeriesGroupBy)
-def idxmin(group: GroupState) -> SeriesState:
-    return _label_of_extreme(group, "min")
+@native(DataFrameGroupBy, SeriesGroupBy)
+def idxmin(group: GroupState, skipna: bool = True, numeric_only: bool = False) -> Any:
+    if not skipna:
+        raise NotNative("argument skipna")
+    return _labels_of_extremes(group, "min", numeric_only)
 
 
-@native(SeriesGroupBy)
-def idxmax(group: GroupState) -> SeriesState:
-    return _label_of_extreme(group, "max")
+@native(DataFrameGroupBy, SeriesGroupBy)
+def idxmax(group: GroupState, skipna: bool = True, numeric_only: bool = False) -> Any:
+    if not skipna:
+        raise NotNative("argument skipna")
+    return _labels_of_extremes(group, "max", numeric_only)
 
 
 @native(SeriesGroupBy, name="value_counts")
@@ -163,9 +183,43 @@ def _counted(
     name = "proportion" if normalize else "count"
     levels = tuple(Column(name) for name in hidden)
     if group.as_index:
-        return SeriesState(rows, value, name, Levels(levels, (*names, *labels)))
+        return SeriesState(rows, value, name, Levels(levels, (*names, *labels), appearing=True))
     titles = [*names, *labels]
     if not all(type(title) is str for title in titles) or name in titles:
         raise NotNative("keys without names, or named like the counts")
     columns: dict[str, Expr] = {str(t): level for t, level in zip(titles, levels, strict=True)}
     return FrameState(rows, {**columns, name: value}, RangeSpec())
+
+
+def _extreme_values(name: str, *, largest: bool) -> None:
+    def extremes(group: GroupState, n: Any = 5, keep: str = "first") -> SeriesState:
+        if keep != "first" or not isinstance(n, int) or n < 0 or not group.sort:
+            raise NotNative("argument keep or n, or groups that are not sorted")
+        if not isinstance(group.selected, str) or not group.as_index:
+            raise NotNative("groups that are no index")
+        label = group.selected
+        frame = group.frame.settled([label])
+        if frame.fields[label].kind not in ("int", "float", "datetime", "timedelta"):
+            raise NotNative("values without an order")
+        hidden = [f"{HIDDEN}sorted{i}" for i in range(len(group.keys))]
+        keys = {name: expr for name, (_, expr) in zip(hidden, group.keys, strict=True)}
+        flat = frame.select([label]).assign(keys).pinned().flat()
+        rows: Node = flat.rows
+        for column in (*(hidden if group.dropna else ()), label):
+            if rows.schema[column].may_miss:
+                rows = Filter(rows, call("notna", Column(column)))
+        rows = Sort(rows, (*hidden, label), (*(False for _ in hidden), largest))
+        place = over(rows, "position", Literal(True), tuple(map(Column, hidden)), dropna=False)
+        rows = Filter(rows, call("lt", place, Literal(n)))
+        index = flat.index
+        assert isinstance(index, Levels)  # noqa: S101  it was pinned
+        names = tuple(name for name, _ in group.keys)
+        exprs = tuple(map(Column, hidden)) + index.exprs
+        levels = Levels(exprs, names + index.names, appearing=True)
+        return SeriesState(rows, Column(label), label, levels)
+
+    native(SeriesGroupBy, name=name)(extremes)
+
+
+_extreme_values("nlargest", largest=True)
+_extreme_values("nsmallest", largest=False)

@@ -8,21 +8,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_scalar
 from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
+from raylab.frame.execution import engine
 from raylab.frame.facade.accessors import LazyCompanion
-from raylab.frame.facade.base import WRAPPERS, native, state_of, wrap
+from raylab.frame.facade.base import WRAPPERS, native, wrap
+from raylab.frame.facade.indexes import level_positions
+from raylab.frame.facade.labelling import labelled
+from raylab.frame.facade.positions import computed_index, held, over_rows
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import (
     FrameState,
     Levels,
     RangeSpec,
-    same_rows,
+    SeriesState,
     settle,
 )
-from raylab.frame.plan.expressions import Column, Expr
+from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.functions import AGGREGATIONS
-from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, typed
+from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, Filter, Node, Slice, typed
 from raylab.frame.plan.schema import NotNative, is_category
 
 _NUMBERS = ("int", "float", "bool")
@@ -106,20 +111,20 @@ def pandas_groupby(state: GroupState) -> Any:
 def groupby(
     frame: FrameState,
     by: Any = None,
+    level: Any = None,
     as_index: bool = True,
     sort: bool = True,
     observed: bool = True,
     dropna: bool = True,
 ) -> GroupState:
+    frame, by = as_keys(frame, by, level)
     names: list[Hashable] = []
     exprs: list[Expr] = []
     labels: set[str] = set()
     for key in by if isinstance(by, list) else [by]:
         if isinstance(key, pd.Series):
-            state = state_of(key)
-            if not same_rows(state.rows, frame.rows):
-                raise NotNative("a key over other rows")
-            column = settle(state)
+            name, expr = key.name, over_rows(frame.rows, frame.index, key)
+            column = settle(SeriesState(frame.rows, expr, name))
         elif type(key) is str and key in frame.columns:
             column = settle(frame.column(key))
             labels.add(key)
@@ -146,31 +151,91 @@ def __getitem__(group: GroupState, key: Any) -> GroupState:
     return replace(group, selected=tuple(labels))
 
 
+def as_keys(frame: FrameState, by: Any, level: Any) -> tuple[FrameState, Any]:
+    """Keys as labels and series: levels of the index, arrays and functions of labels become such.
+
+    Raises:
+        NotNative: a key of another kind.
+    """
+    if level is not None:
+        if by is not None:
+            raise NotNative("keys beside levels")
+        frame = frame.pinned()
+        places = level_positions(frame.index, level)
+        several = isinstance(level, list | tuple)
+        keys = [_level_series(frame, place) for place in places]
+        return frame, keys if several else keys[0]
+    index = frame.index
+    named = index.names if isinstance(index, Levels) else (index.name,)
+    if any(isinstance(k, str) and k in named for k in (by if isinstance(by, list) else [by])):
+        frame = frame.pinned()
+
+    def key_of(key: Any) -> Any:
+        if isinstance(key, str) and key in named:
+            if key in frame.columns:
+                raise NotNative("a key that is a column and a level")
+            return _level_series(frame, named.index(key))
+        if isinstance(key, pd.Series | str) or is_scalar(key):
+            return key
+        if callable(key) or isinstance(key, dict):
+            return _held_series(frame, computed_index(frame).map(key))
+        if isinstance(key, np.ndarray | pd.Index | pd.api.extensions.ExtensionArray):
+            return _held_series(frame, key)
+        raise NotNative(f"a key of type {type(key).__name__}")
+
+    return frame, [key_of(key) for key in by] if isinstance(by, list) else key_of(by)
+
+
+def _level_series(frame: FrameState, place: int) -> Any:
+    index = frame.index
+    assert isinstance(index, Levels)  # noqa: S101  the callers pinned it
+    return wrap(SeriesState(frame.rows, index.exprs[place], index.names[place], index))
+
+
+def _held_series(frame: FrameState, values: Any) -> Any:
+    name = getattr(values, "name", None)
+    expr = held(frame.rows, getattr(values, "array", values))
+    return wrap(SeriesState(frame.rows, expr, name, frame.index))
+
+
 def aggregated(group: GroupState, calls: dict[str, tuple[str, str, dict[str, Any]]]) -> FrameState:
     """One row per group: for each new label the column, the aggregation and its parameters."""
     frame = group.frame
     count_only = {"count", "size"}
     frame = frame.settled({c for c, f, _ in calls.values() if f not in count_only})
     nodes = []
+    narrow: dict[str, Any] = {}
     for label, (column, function, params) in calls.items():
-        call = AggregateCall(function, frame.columns[column], tuple(sorted(params.items())))
-        field = typed(call.arg, frame.rows)
+        one = AggregateCall(function, frame.columns[column], tuple(sorted(params.items())))
+        field = typed(one.arg, frame.rows)
         AGGREGATIONS[function].result(field, params)
         if function in ("sum", "prod") and field.kind == "int" and field.dtype not in _WIDE:
-            # pandas keeps the narrow dtype where the sums fit it: it depends on data.
-            raise NotNative(f"a {function} of {field.dtype} in groups")
-        nodes.append((label, call))
+            narrow[label] = field.dtype
+        nodes.append((label, one))
     hidden = [(f"{HIDDEN}key{i}", expr) for i, (_, expr) in enumerate(group.keys)]
     rows = Aggregate(frame.rows, tuple(hidden), tuple(nodes), group.sort, group.dropna)
-    return _result(group, rows, list(calls))
+    columns: dict[str, Expr] = {label: Column(label) for label in calls}
+    columns |= {label: _narrowed(rows, label, dtype) for label, dtype in narrow.items()}
+    return _result(group, rows, columns)
 
 
-def _result(group: GroupState, rows: Aggregate, labels: list[str]) -> FrameState:
-    columns: dict[str, Expr] = {label: Column(label) for label in labels}
+def _narrowed(rows: Node, label: str, dtype: Any) -> Expr:
+    """Sums in the narrow dtype of their column, which pandas keeps where all fit: a trigger."""
+    bounds = np.iinfo(dtype)
+    total = Column(label)
+    below = call("lt", total, Literal(int(bounds.min)))
+    above = call("gt", total, Literal(int(bounds.max)))
+    if engine.has_rows(Slice(Filter(rows, call("or", below, above)), 0, 1)):
+        return total
+    return call("astype", total, target=str(dtype))
+
+
+def _result(group: GroupState, rows: Aggregate, columns: dict[str, Expr]) -> FrameState:
     keys = [Column(f"{HIDDEN}key{i}") for i in range(len(group.keys))]
     names = [name for name, _ in group.keys]
     if group.as_index:
-        return FrameState(rows, columns, Levels(tuple(keys), tuple(names)))
+        levels = Levels(tuple(keys), tuple(names), appearing=not group.sort)
+        return FrameState(rows, columns, levels)
     if not all(type(name) is str and name not in columns for name in names):
         raise NotNative("a key that has the name of a result, or no name")
     named: dict[str, Expr] = {str(n): key for n, key in zip(names, keys, strict=True)}
@@ -205,8 +270,29 @@ def _declare(name: str) -> None:
     native(DataFrameGroupBy, SeriesGroupBy, name=name)(aggregate_groups)
 
 
-for _name in ("sum", "mean", "min", "max", "median", "first", "last"):
+for _name in ("mean", "min", "max", "median", "first", "last", "skew", "kurt"):
     _declare(_name)
+
+
+@native(DataFrameGroupBy, SeriesGroupBy, name="sum")
+def sum_(group: GroupState, numeric_only: bool = False, min_count: int = 0) -> Any:
+    if not min_count:
+        return one_function(numeric(group, numeric_only), "sum")
+    chosen = numeric(group, numeric_only)
+    if not isinstance(min_count, int) or not isinstance(chosen.selected, str):
+        raise NotNative("argument min_count of several columns")
+    if settle(chosen.frame.column(chosen.selected)).field.kind != "float":
+        raise NotNative("argument min_count of other than floats")
+    calls = {
+        "sum": (chosen.selected, "sum", {}),
+        "count": (chosen.selected, "count", {}),
+    }
+    result = aggregated(replace(chosen, as_index=True), calls)
+    enough = call("ge", result.columns["count"], Literal(min_count))
+    if not chosen.as_index:
+        raise NotNative("argument min_count where groups are no index")
+    total = result.column("sum").mapped(call("where_missing", enough, result.columns["sum"]))
+    return replace(total, name=chosen.selected)
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
@@ -230,6 +316,11 @@ def var(group: GroupState, ddof: int = 1, numeric_only: bool = False) -> Any:
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
+def sem(group: GroupState, ddof: int = 1, numeric_only: bool = False) -> Any:
+    return one_function(numeric(group, numeric_only), "sem", ddof=ddof)
+
+
+@native(DataFrameGroupBy, SeriesGroupBy)
 def size(group: GroupState) -> Any:
     some_column = next(iter(group.frame.columns))
     result = aggregated(group, {"size": (some_column, "size", {})})
@@ -245,15 +336,41 @@ def aggregate_frame(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
     if func is None:
         calls: dict[str, tuple[str, str, dict[str, Any]]] = {}
         for label, spec in kwargs.items():
-            column, function = spec[:2] if isinstance(spec, tuple) else (None, None)
+            column, function = _pair(spec)
             calls[label] = (_known(group, column), _named(function), {})
         return aggregated(group, calls)
     if kwargs:
         raise NotNative("arguments of aggregation functions")
+    if isinstance(func, list):
+        func = dict.fromkeys(group.values, func)
+    if isinstance(func, dict) and any(isinstance(f, list) for f in func.values()):
+        return _several_each(group, func)
     if isinstance(func, dict):
         calls = {_known(group, label): (label, _named(f), {}) for label, f in func.items()}
         return aggregated(group, calls)
     return one_function(group, _named(func))
+
+
+def _pair(spec: Any) -> tuple[Any, Any]:
+    """Column and function of a named aggregation."""
+    if isinstance(spec, tuple):
+        return spec[0], spec[1]
+    if isinstance(spec, pd.NamedAgg) and not (spec.args or spec.kwargs):
+        return spec.column, spec.aggfunc
+    raise NotNative("a named aggregation that is no pair")
+
+
+def _several_each(group: GroupState, functions: dict[Any, Any]) -> Any:
+    """Several aggregations of a column, below its label: columns of two levels, computed."""
+    pairs: list[tuple[str, str]] = []
+    for label, given in functions.items():
+        column = _known(group, label)
+        pairs += [(column, _named(f)) for f in (given if isinstance(given, list) else [given])]
+    if len(set(pairs)) < len(pairs) or not pairs or not group.as_index:
+        raise NotNative("an aggregation twice, none, or groups that are not the index")
+    calls = {f"{i}": (column, function, {}) for i, (column, function) in enumerate(pairs)}
+    labels: Any = pd.MultiIndex.from_tuples(pairs)
+    return labelled(aggregated(group, calls), labels)
 
 
 @native(SeriesGroupBy, name="agg")
@@ -303,5 +420,8 @@ _AGGREGATIONS = frozenset(
         "prod",
         "any",
         "all",
+        "sem",
+        "skew",
+        "kurt",
     )
 )

@@ -74,7 +74,7 @@ def _levels_reset(
         raise NotNative("argument names beside level")
     spec: IndexSpec = RangeSpec()
     if kept:
-        spec = Levels(tuple(index.exprs[i] for i in kept), tuple(index.names[i] for i in kept))
+        spec = index.some(kept)
     columns: dict[str, Expr] = {}
     if not drop:
         columns = {_level_label(index, i, None): index.exprs[i] for i in chosen}
@@ -117,7 +117,7 @@ def droplevel(state: Any, level: Any, axis: Any = 0) -> Any:
     kept = [i for i in range(len(index.exprs)) if i not in dropped]
     if not kept:
         raise NotNative("an index without levels")
-    return replace(state, index=_levels(index, kept))
+    return replace(state, index=index.some(kept))
 
 
 def _several(state: Any, axis: Any = 0) -> Levels:
@@ -128,19 +128,13 @@ def _several(state: Any, axis: Any = 0) -> Levels:
     return index
 
 
-def _levels(index: Levels, positions: list[int]) -> Levels:
-    return Levels(
-        tuple(index.exprs[i] for i in positions), tuple(index.names[i] for i in positions)
-    )
-
-
 @native(pd.DataFrame, pd.Series)
 def swaplevel(state: Any, i: Any = -2, j: Any = -1) -> Any:
     index = _several(state)
     one, other = level_positions(index, [i, j])
     order = list(range(len(index.exprs)))
     order[one], order[other] = order[other], order[one]
-    return replace(state, index=_levels(index, order))
+    return replace(state, index=index.some(order))
 
 
 @native(pd.DataFrame, pd.Series)
@@ -149,7 +143,7 @@ def reorder_levels(state: Any, order: Any, axis: Any = 0) -> Any:
     positions = level_positions(index, list(order))
     if sorted(positions) != list(range(len(index.exprs))):
         raise NotNative("an order that is not of all levels")
-    return replace(state, index=_levels(index, positions))
+    return replace(state, index=index.some(positions))
 
 
 @native(pd.DataFrame, pd.Series)
@@ -209,7 +203,7 @@ def level_rows(state: Any, level: int, label: Any) -> Any:
     if not engine.has_rows(found):
         raise KeyError(label)
     kept = [i for i in range(len(index.exprs)) if i != level]
-    return replace(state, rows=found, index=_levels(index, kept))
+    return replace(state, rows=found, index=index.some(kept))
 
 
 @native(pd.DataFrame)

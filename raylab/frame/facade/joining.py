@@ -107,7 +107,7 @@ def by_index(frame: FrameState) -> Side:
     index = pinned.index
     assert isinstance(index, Levels)  # noqa: S101  it was pinned
     keys = tuple(settle(SeriesState(pinned.rows, e, None)).expr for e in index.exprs)
-    pinned = replace(pinned, index=Levels(keys, index.names))
+    pinned = replace(pinned, index=index.of(keys))
     return Side(pinned, keys, (None,) * len(keys))
 
 
@@ -241,7 +241,7 @@ def sorted_by(state: FrameState, keys: list[Expr]) -> FrameState:
     levels: tuple[tuple[str, Expr], ...] = ()
     if isinstance(index, Levels):
         levels = tuple((f"{HIDDEN}shown{i}", expr) for i, expr in enumerate(index.exprs))
-        index = Levels(tuple(Column(name) for name, _ in levels), index.names)
+        index = index.of(tuple(Column(name) for name, _ in levels))
     flat = Project(state.rows, (*state.columns.items(), *levels, *named))
     by = tuple(name for name, _ in named)
     ordered = Sort(flat, by, (False,) * len(by))

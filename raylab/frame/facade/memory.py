@@ -103,4 +103,7 @@ def _levels(index: pd.Index) -> dict[str, pd.Index]:
 def _index_spec(levels: dict[str, pd.Index], index: pd.Index) -> IndexSpec:
     if isinstance(index, RangeIndex):
         return RangeSpec(index.start, index.step, index.name)
-    return Levels(tuple(Column(name) for name in levels), tuple(index.names))
+    appearing = isinstance(index, MultiIndex) and not all(
+        level.is_monotonic_increasing for level in index.levels
+    )
+    return Levels(tuple(Column(name) for name in levels), tuple(index.names), appearing)

@@ -196,7 +196,8 @@ def _in_groups(group: GroupState, frame: FrameState, params: dict[str, Any]) -> 
     index = flat.index
     assert isinstance(index, Levels)  # noqa: S101  it was pinned
     names = tuple(name for name, _ in group.keys)
-    levels = Levels(tuple(Column(n) for n in hidden) + index.exprs, names + index.names)
+    exprs = tuple(Column(n) for n in hidden) + index.exprs
+    levels = Levels(exprs, names + index.names, appearing=True)
     return replace(flat, rows=rows, index=levels).select(frame.columns)
 
 

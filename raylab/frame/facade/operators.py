@@ -13,7 +13,10 @@ from pandas.api.extensions import no_default
 from pandas.api.types import is_list_like, is_scalar
 
 from raylab.frame import support
-from raylab.frame.facade.base import native, state_of, wrap
+from raylab.frame.execution import engine
+from raylab.frame.facade.alignment import aligned
+from raylab.frame.facade.base import LazyObject, native, state_of, wrap
+from raylab.frame.facade.positions import held
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
 from raylab.frame.facade.ufuncs import combined
@@ -33,10 +36,11 @@ def operand(state: SeriesState, other: Any) -> tuple[SeriesState, Expr]:
     """Both sides of an operation as expressions over the same rows, with settled dtypes."""
     state = settle(state)
     if isinstance(other, pd.Series):
-        right = state_of(other)
-        if not same_rows(right.rows, state.rows):
-            raise NotNative("the other side has other rows")
-        return state, settle(right).expr
+        left, expr = aligned(state, other)
+        right = settle(SeriesState(left.rows, expr, None))
+        return left, right.expr
+    if isinstance(other, np.ndarray) and other.ndim == 1:
+        return state, held(state.rows, other)
     return state, constant(state, other)
 
 
@@ -85,8 +89,8 @@ def frame_binary(frame: FrameState, other: Any, operation: str) -> FrameState:
         if list(right.columns) != list(frame.columns) or not same_rows(right.rows, frame.rows):
             raise NotNative("the other side has other rows or columns")
         others = {label: wrap(right.column(label)) for label in frame.columns}
-    elif isinstance(other, pd.Series):
-        raise NotNative("a series, whose labels are matched with the columns")
+    elif isinstance(other, pd.Series | list | tuple):
+        others = _by_column(frame, other)
     else:
         others = dict.fromkeys(frame.columns, other)
     columns = {
@@ -95,17 +99,59 @@ def frame_binary(frame: FrameState, other: Any, operation: str) -> FrameState:
     return replace(frame, columns=columns)
 
 
+def _by_column(frame: FrameState, other: Any) -> dict[str, Any]:
+    """One value for each column: a list, or a small series whose labels are the columns'."""
+    labels = list(frame.columns)
+    wide = ("int64", "float64")
+    if any(str(field.dtype) not in wide or not field.settled for field in frame.fields.values()):
+        raise NotNative("a value for each column beside narrow columns")
+    if isinstance(other, pd.Series):
+        state = other._state() if isinstance(other, LazyObject) else None
+        if state is not None and engine.count_rows(state.rows) != len(labels):
+            raise NotNative("a series, whose labels are matched with the columns")
+        values = pd.Series(other)
+        if list(values.index) != labels:
+            raise NotNative("a series, whose labels are matched with the columns")
+    else:
+        values = pd.Series(list(other))
+    if len(values) != len(labels) or str(values.dtype) not in wide:
+        raise NotNative("a value for each column of another kind or number")
+    return dict(zip(labels, values.tolist(), strict=True))
+
+
+def _filled_sides(series: SeriesState, other: Any, operation: str, fill: Any) -> SeriesState:
+    """Both sides with missing values filled; what is missing on both sides stays so."""
+    left, right = operand(series, other)
+    if not isinstance(fill, int | float) or isinstance(fill, bool):
+        raise NotNative("argument fill_value")
+    sides = [left, SeriesState(left.rows, right, None)]
+    if not all(side.field.kind in ("int", "float") for side in sides):
+        raise NotNative("argument fill_value of other than numbers")
+    filled = []
+    for side in sides:
+        value = Literal(float(fill)) if side.field.kind == "float" else None
+        filled.append(call("fillna", side.expr, value) if value is not None else side.expr)
+    rows, index = left.rows, left.index
+    one = SeriesState(rows, filled[0], series.name, index)
+    two = wrap(SeriesState(rows, filled[1], getattr(other, "name", series.name), index))
+    result = binary(one, two, operation)
+    if not all(side.field.may_miss for side in sides):
+        return result
+    both = call("and", *(call("isna", side.expr) for side in sides))
+    return result.mapped(call("where_missing", call("not", both), result.expr))
+
+
 def _flexible(name: str, operation: str) -> None:
     """The method of an operator: ``df.add(other)``."""
 
-    def of_series(series: SeriesState, other: Any) -> SeriesState:
+    def of_series(series: SeriesState, other: Any, fill_value: Any = None) -> SeriesState:
+        if fill_value is not None:
+            return _filled_sides(series, other, operation, fill_value)
         return binary(series, other, operation)
 
     def of_frame(frame: FrameState, other: Any, axis: Any = "columns") -> FrameState:
-        if not isinstance(other, pd.Series):
+        if not isinstance(other, pd.Series) or axis not in (0, "index"):
             return frame_binary(frame, other, operation)
-        if axis not in (0, "index"):
-            raise NotNative("a series, whose labels are matched with the columns")
         columns = {c: binary(frame.column(c), other, operation).expr for c in frame.columns}
         return replace(frame, columns=columns)
 
@@ -139,6 +185,10 @@ def _operator(owner: type, hook: str, combine: Callable[[Any, Any, str], Any]) -
             return base(self, other, op)
         name = op.__name__
         try:
+            if name in ("divmod", "rdivmod"):
+                reverse = "r" if name[0] == "r" else ""
+                parts = [combine(state, other, reverse + part) for part in ("floordiv", "mod")]
+                return tuple(wrap(part, self) for part in parts)
             result = combine(state, other, name)
         except NotNative as reason:
             with support.falling_back(f"{owner.__name__}.__{name.strip('_')}__", str(reason)):

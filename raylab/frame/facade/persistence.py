@@ -29,7 +29,7 @@ def _kept(state: FrameState, *, here: bool) -> FrameState:
     levels: dict[str, Expr] = {}
     if isinstance(index, Levels):
         levels = {_level_name(i, expr): expr for i, expr in enumerate(index.exprs)}
-        index = Levels(tuple(Column(name) for name in levels), index.names)
+        index = index.of(tuple(Column(name) for name in levels))
     node = Project(state.rows, (*state.columns.items(), *levels.items()))
     if here:
         rows = Scan(FrameSource(engine.execute(node), node.schema), tuple(node.schema))

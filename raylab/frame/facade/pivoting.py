@@ -125,6 +125,8 @@ def _level(index: Levels, level: Any) -> int:
 def _unstacked(frame: FrameState, level: Any, fill_value: Any) -> tuple[FrameState, pd.Index]:
     index = frame.index
     assert isinstance(index, Levels)  # noqa: S101  the callers looked
+    if index.appearing:
+        raise NotNative("levels in the order of their appearance")
     frame = frame.settled(frame.columns)
     position = _level(index, level)
     if fill_value is not None and any(field.may_miss for field in frame.fields.values()):

@@ -30,7 +30,7 @@ def scalar(state: SeriesState, function: str, **params: Any) -> Any:
     if not row["present"][0] and function in ("min", "max"):
         raise NotNative("a reduction of nothing")
     nothing = row["value"][0] is None or not row["present"][0]
-    if nothing and function in ("mean", "median", "std", "var"):
+    if nothing and function in ("mean", "median", "std", "var", "sem", "skew", "kurt"):
         return float("nan")  # not NumPy's: pandas gives the constant where nothing was averaged
     return pd.Series(to_array(row["value"], field.dtype)).iloc[0]
 
@@ -87,7 +87,7 @@ def _reduction(name: str) -> None:
     native(pd.DataFrame, name=name)(on_frame)
 
 
-for _name in ("sum", "mean", "min", "max", "median"):
+for _name in ("sum", "mean", "min", "max", "median", "prod", "skew", "kurt"):
     _reduction(_name)
 
 
@@ -104,6 +104,7 @@ def _spread(name: str) -> None:
 
 _spread("std")
 _spread("var")
+_spread("sem")
 
 
 @native(pd.Series)

@@ -12,6 +12,7 @@ from pandas.api.extensions import no_default
 from pandas.api.types import is_list_like
 
 from raylab.frame.execution import engine
+from raylab.frame.facade.alignment import aligned
 from raylab.frame.facade.base import LazyObject, native, state_of, wrap
 from raylab.frame.facade.positions import computed_index, held, over_rows
 from raylab.frame.facade.state import (
@@ -234,7 +235,7 @@ def column_value(frame: FrameState, value: Any) -> Expr:
 def assign(frame: FrameState, **kwargs: Any) -> FrameState:
     for label, value in kwargs.items():
         given = value(wrap(frame)) if callable(value) else value
-        frame = frame.assign({new_label(label): column_value(frame, given)})
+        frame = set_column(frame, label, given)
     return frame
 
 
@@ -247,6 +248,9 @@ def new_label(label: Any) -> str:
 
 def set_column(frame: FrameState, label: Any, value: Any) -> FrameState:
     """``df[label] = value``."""
+    if isinstance(value, pd.Series):
+        frame, expr = aligned(frame, value)
+        return frame.assign({new_label(label): expr})
     return frame.assign({new_label(label): column_value(frame, value)})
 
 

@@ -99,7 +99,7 @@ def stacked(states: list[FrameState], labels: list[str]) -> FrameState:
                 same_dtype(part.schema[level].dtype, rows.schema[level].dtype) for part in parts
             ):
                 raise NotNative("index levels of different dtypes")
-        spec = Levels(tuple(Column(level) for level in levels), first.names)
+        spec = first.of(tuple(Column(level) for level in levels))
     return FrameState(rows, {label: Column(label) for label in labels}, spec)
 
 
@@ -188,7 +188,7 @@ def interleaved(
         ordered,
         Column(_VALUES),
         None,
-        Levels(tuple(Column(f"{LEVEL}{i}") for i in range(len(names))), names),
+        Levels(tuple(Column(f"{LEVEL}{i}") for i in range(len(names))), names, appearing=True),
     )
 
 
@@ -207,7 +207,9 @@ def columns_below(frame: FrameState) -> SeriesState:
     assert isinstance(index, Levels)  # noqa: S101  it was pinned
     parts = []
     for label, expr in frame.columns.items():
-        levels = Levels((Literal(label), *index.exprs), (frame.columns_name, *index.names))
+        levels = Levels(
+            (Literal(label), *index.exprs), (frame.columns_name, *index.names), appearing=True
+        )
         parts.append(FrameState(frame.rows, {_VALUES: expr}, levels))
     return replace(stacked(parts, [_VALUES]).column(_VALUES), name=None)
 

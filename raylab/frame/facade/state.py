@@ -25,10 +25,28 @@ class RangeSpec:
 
 @dataclass(frozen=True)
 class Levels:
-    """An index of expressions over the rows."""
+    """An index of expressions over the rows.
+
+    Attributes:
+        exprs: one for each level.
+        names: of the levels.
+        appearing: several levels whose values pandas lists as they first appear, not sorted;
+            unstack shows it.
+    """
 
     exprs: tuple[Expr, ...]
     names: tuple[Hashable, ...]
+    appearing: bool = False
+
+    def of(self, exprs: tuple[Expr, ...]) -> Levels:
+        """The same levels as other expressions."""
+        return replace(self, exprs=exprs)
+
+    def some(self, positions: Iterable[int]) -> Levels:
+        """Some of the levels, in the given order."""
+        kept = list(positions)
+        exprs, names = (tuple(part[i] for i in kept) for part in (self.exprs, self.names))
+        return replace(self, exprs=exprs, names=names)
 
 
 IndexSpec = RangeSpec | Levels
@@ -157,7 +175,7 @@ def flatten(state: FrameState) -> FrameState:
     node, levels = value_node(state)
     index = state.index
     if isinstance(index, Levels):
-        index = Levels(tuple(Column(name) for name in levels), index.names)
+        index = index.of(tuple(Column(name) for name in levels))
     return FrameState(
         node, {label: Column(label) for label in state.columns}, index, state.columns_name
     )

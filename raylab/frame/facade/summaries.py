@@ -65,9 +65,9 @@ def _signature(taken: tuple[str, ...]) -> Any:
     return Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])
 
 
-for _name in ("sum", "mean", "min", "max", "median"):
+for _name in ("sum", "mean", "min", "max", "median", "prod", "skew", "kurt"):
     _declare_axis(_name, "numeric_only")
-for _name in ("std", "var"):
+for _name in ("std", "var", "sem"):
     _declare_axis(_name, "ddof", "numeric_only")
 
 

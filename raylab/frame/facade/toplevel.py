@@ -9,12 +9,12 @@ import pandas as pd
 from raylab.frame import support
 from raylab.frame.execution.cache import CACHE
 from raylab.frame.facade.adoption import adopt
-from raylab.frame.facade.base import LazyObject, state_of
+from raylab.frame.facade.base import LazyObject
 from raylab.frame.facade.dataframe import DataFrame, lazy_frame
-from raylab.frame.facade.state import FrameState, Levels, RangeSpec, value_node
+from raylab.frame.facade.state import FrameState, Levels, RangeSpec
 from raylab.frame.plan.expressions import Column
-from raylab.frame.plan.nodes import Concat, Scan
-from raylab.frame.plan.schema import NotNative, same_dtype
+from raylab.frame.plan.nodes import Scan
+from raylab.frame.plan.schema import NotNative
 from raylab.frame.sources.memory import FrameSource
 from raylab.frame.sources.polars import typed_frame
 
@@ -64,60 +64,6 @@ def from_arrow(data: Any) -> DataFrame:
     if not isinstance(frame, pl.DataFrame):
         raise TypeError(f"from_arrow takes an Arrow table, not {type(data).__name__}")
     return from_polars(frame)
-
-
-def concat(
-    objs: Any,
-    *,
-    axis: Any = 0,
-    join: str = "outer",
-    ignore_index: bool = False,
-    **kwargs: Any,
-) -> Any:
-    """As ``pandas.concat``; native for frames with the same columns, one below the other."""
-    if not isinstance(objs, dict | list | tuple | pd.DataFrame | pd.Series | str):
-        objs = list(objs)
-    arguments = {"axis": axis, "join": join, "ignore_index": ignore_index, **kwargs}
-    if not isinstance(objs, list | tuple) or not any(_is_lazy(obj) for obj in objs):
-        return adopt(pd.concat(objs, **arguments))
-    try:
-        if axis not in (0, "index") or join not in ("inner", "outer") or kwargs:
-            raise NotNative("arguments beyond ignore_index")
-        return lazy_frame(_stacked([state_of(obj) for obj in objs], ignore_index=ignore_index))
-    except NotNative as reason:
-        with support.falling_back("concat", str(reason)):
-            return adopt(pd.concat(objs, **arguments))
-
-
-def _is_lazy(obj: Any) -> bool:
-    return isinstance(obj, LazyObject) and obj._state() is not None
-
-
-def _stacked(states: list[Any], *, ignore_index: bool) -> FrameState:
-    if not all(isinstance(state, FrameState) for state in states):
-        raise NotNative("series")
-    labels = list(states[0].columns)
-    if any(list(state.columns) != labels for state in states):
-        raise NotNative("frames with different columns")
-    states = [state.settled(labels) for state in states]
-    if ignore_index:
-        states = [FrameState(s.rows, s.columns) for s in states]
-    else:
-        states = [state.pinned() for state in states]
-    names = {s.index.names for s in states if isinstance(s.index, Levels)}
-    if len(names) > 1:
-        raise NotNative("indexes with different names")
-    nodes = [value_node(state)[0] for state in states]
-    first = nodes[0].schema
-    for node in nodes:
-        if not all(same_dtype(node.schema[name].dtype, f.dtype) for name, f in first.items()):
-            raise NotNative("columns of different dtypes")
-    rows = Concat(tuple(nodes))
-    index: Any = RangeSpec()
-    if not ignore_index:
-        levels = tuple(Column(name) for name in first if name not in labels)
-        index = Levels(levels, states[0].index.names)
-    return FrameState(rows, {label: Column(label) for label in labels}, index)
 
 
 def merge(left: Any, right: Any, *args: Any, **kwargs: Any) -> Any:

@@ -11,9 +11,10 @@ from pandas.api.types import is_scalar
 
 from raylab.frame import support
 from raylab.frame.execution import engine
-from raylab.frame.facade.base import state_of, wrap
+from raylab.frame.facade.alignment import aligned
+from raylab.frame.facade.base import wrap
 from raylab.frame.facade.categories import compared
-from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
+from raylab.frame.facade.state import FrameState, SeriesState, settle
 from raylab.frame.kernels.operators import constant_key
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import Filter, Slice
@@ -33,9 +34,8 @@ def combined(state: SeriesState, other: Any, name: str, *, swapped: bool = False
     if is_category(state.field.dtype):
         return compared(state, other, name)
     if isinstance(other, pd.Series):
-        right = settle(state_of(other))
-        if not same_rows(right.rows, state.rows):
-            raise NotNative("the other side has other rows")
+        state, expr = aligned(state, other)
+        right = settle(SeriesState(state.rows, expr, None))
         sides = (right, state) if swapped else (state, right)
         exprs = tuple(side.expr for side in sides)
         result = state.mapped(_operator(name, exprs))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from raylab.frame.kernels.registry import Context, Operand, aggregation
+from raylab.frame.kernels.registry import Context, Operand, aggregation, function
 from raylab.frame.kernels.types import physical
 from raylab.frame.plan.expressions import Expr, call
 from raylab.frame.plan.functions import Params, Split
@@ -23,6 +23,8 @@ def _summed(field: Field, _: Params) -> Field:
             return Field(np.dtype("uint64") if unsigned else INT64, nullable=False)
         case "float":
             return Field(field.dtype, nullable=False, nan=True)
+        case "timedelta":
+            return Field(field.dtype, nullable=False)
         case _:
             raise NotNative(f"a sum of {field.dtype}")
 
@@ -32,7 +34,7 @@ def _sum(context: Context, operand: Operand) -> pl.Expr:
     result = physical(context.result.dtype)
     if operand.field.dtype == np.dtype("float32"):
         return operand.clean.cast(pl.Float64).sum().cast(pl.Float32)
-    if operand.field.kind == "float":
+    if operand.field.kind in ("float", "timedelta"):
         return operand.clean.sum()
     return operand.expr.cast(result).sum()
 
@@ -136,7 +138,7 @@ def _quantile(_: Context, operand: Operand, *, q: float, interpolation: Any) -> 
 
 
 def _multiplied(field: Field, params: Params) -> Field:
-    if field.dtype == np.dtype("float32"):
+    if field.dtype == np.dtype("float32") or field.kind == "timedelta":
         raise NotNative(f"a product of {field.dtype}")
     return _summed(field, params)
 
@@ -164,3 +166,52 @@ def _any(_: Context, operand: Operand) -> pl.Expr:
 @aggregation("all", _truth, split=Split(("all",), ("all",)))
 def _all(_: Context, operand: Operand) -> pl.Expr:
     return _true(operand).all()
+
+
+def _beside(fields: tuple[Field, ...], _: Params) -> Field:
+    value, label = fields
+    if value.kind not in ("int", "float", "bool", "datetime", "timedelta"):
+        raise NotNative(f"the smallest or largest of {value.dtype}")
+    return label
+
+
+@function("with_label", _beside)
+def _with_label(_: Context, value: Operand, label: Operand) -> pl.Expr:
+    """A value and the label of its row, for ``label_of_min`` and ``label_of_max``."""
+    return pl.struct(value.clean.alias("value"), label.expr.alias("label"))
+
+
+def _labels(field: Field, _: Params) -> Field:
+    return field
+
+
+@aggregation("label_of_min", _labels, ordered=True)
+def _label_of_min(_: Context, operand: Operand) -> pl.Expr:
+    place = operand.expr.struct.field("value").arg_min()
+    return operand.expr.struct.field("label").get(place)
+
+
+@aggregation("label_of_max", _labels, ordered=True)
+def _label_of_max(_: Context, operand: Operand) -> pl.Expr:
+    place = operand.expr.struct.field("value").arg_max()
+    return operand.expr.struct.field("label").get(place)
+
+
+@aggregation("sem", _spread)
+def _sem(_: Context, operand: Operand, *, ddof: int = 1) -> pl.Expr:
+    values = operand.clean.cast(pl.Float64)
+    return values.std(ddof) / values.count().sqrt()
+
+
+@aggregation("skew", _spread)
+def _skew(_: Context, operand: Operand) -> pl.Expr:
+    values = operand.clean.cast(pl.Float64)
+    skew = pl.when(values.var(0) > 0).then(values.skew(bias=False)).otherwise(0.0)
+    return pl.when(values.count() >= 3).then(skew)
+
+
+@aggregation("kurt", _spread)
+def _kurt(_: Context, operand: Operand) -> pl.Expr:
+    values = operand.clean.cast(pl.Float64)
+    kurt = pl.when(values.var(0) > 0).then(values.kurtosis(bias=False)).otherwise(0.0)
+    return pl.when(values.count() >= 4).then(kurt)
