@@ -22,10 +22,10 @@ from raylab.frame.facade.selection import (
     masked_series,
     predicate_of,
 )
-from raylab.frame.facade.sorting import sort_index, sorted_rows
+from raylab.frame.facade.sorting import extreme_rows, sort_index
 from raylab.frame.facade.state import FrameState, RangeSpec, SeriesState, dtype_of
 from raylab.frame.plan.expressions import Expr, Literal, call
-from raylab.frame.plan.nodes import HIDDEN, Distinct, Slice
+from raylab.frame.plan.nodes import HIDDEN, Distinct
 from raylab.frame.plan.schema import NotNative
 
 _VALUES = f"{HIDDEN}chosen"
@@ -180,22 +180,26 @@ def reset_series(
 
 @native(pd.Series, name="sort_index")
 def sort_series_index(
-    series: SeriesState, ascending: Any = True, na_position: str = "last"
+    series: SeriesState,
+    level: Any = None,
+    ascending: Any = True,
+    kind: Any = "quicksort",
+    na_position: str = "last",
+    sort_remaining: bool = True,
+    ignore_index: bool = False,
 ) -> SeriesState:
-    result = sort_index(series.frame(_VALUES), ascending, na_position).column(_VALUES)
+    options = (level, ascending, kind, na_position, sort_remaining, ignore_index)
+    result = sort_index(series.frame(_VALUES), 0, *options).column(_VALUES)
     return replace(result, name=series.name)
 
 
 def _extremes(name: str, *, largest: bool) -> None:
     def extreme(series: SeriesState, n: Any = 5, keep: str = "first") -> SeriesState:
-        if keep != "first" or not isinstance(n, int) or n < 0:
-            raise NotNative("argument keep or n")
-        frame = series.frame(_VALUES).settled([_VALUES])
-        if frame.fields[_VALUES].kind not in ("int", "float", "datetime", "timedelta"):
-            raise NotNative("values without an order")
-        ordered = sorted_rows(frame, [_VALUES], (largest,))
-        cut = ordered.over(Slice(ordered.rows, 0, n)).column(_VALUES)
-        return replace(cut, name=series.name)
+        frame = series.frame(_VALUES)
+        if not isinstance(n, int) or n < 0:
+            raise NotNative("argument n")
+        found = extreme_rows(frame, n, [_VALUES], keep, largest=largest)
+        return replace(found.column(_VALUES), name=series.name)
 
     native(pd.Series, name=name)(extreme)
 

@@ -133,7 +133,7 @@ def _beside(
     result = FrameState(first.rows, {}, first.index)
     for i, (state, obj) in enumerate(zip(states, present, strict=True)):
         if isinstance(state, SeriesState):
-            named: dict[str, Any] = {state.name if keys is None else keys[i]: obj}
+            named: dict[Any, Any] = {state.name if keys is None else keys[i]: obj}
         else:
             named = {label: wrap(state.column(label)) for label in state.columns}
         for label, column in named.items():

@@ -279,11 +279,11 @@ def sum_(group: GroupState, numeric_only: bool = False, min_count: int = 0) -> A
     if not min_count:
         return one_function(numeric(group, numeric_only), "sum")
     chosen = numeric(group, numeric_only)
-    if not isinstance(min_count, int) or not isinstance(chosen.selected, str):
+    if not isinstance(chosen.selected, str):
         raise NotNative("argument min_count of several columns")
     if settle(chosen.frame.column(chosen.selected)).field.kind != "float":
         raise NotNative("argument min_count of other than floats")
-    calls = {
+    calls: dict[str, tuple[str, str, dict[str, Any]]] = {
         "sum": (chosen.selected, "sum", {}),
         "count": (chosen.selected, "count", {}),
     }
@@ -368,7 +368,9 @@ def _several_each(group: GroupState, functions: dict[Any, Any]) -> Any:
         pairs += [(column, _named(f)) for f in (given if isinstance(given, list) else [given])]
     if len(set(pairs)) < len(pairs) or not pairs or not group.as_index:
         raise NotNative("an aggregation twice, none, or groups that are not the index")
-    calls = {f"{i}": (column, function, {}) for i, (column, function) in enumerate(pairs)}
+    calls: dict[str, tuple[str, str, dict[str, Any]]] = {
+        f"{i}": (column, function, {}) for i, (column, function) in enumerate(pairs)
+    }
     labels: Any = pd.MultiIndex.from_tuples(pairs)
     return labelled(aggregated(group, calls), labels)
 

@@ -1,4 +1,4 @@
-"""rolling and expanding windows over rows, also within groups."""
+"""rolling, expanding and ewm: windows over rows or in time, also within groups."""
 
 from __future__ import annotations
 
@@ -8,70 +8,102 @@ from typing import Any
 
 import pandas as pd
 from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
+from pandas.core.window.ewm import ExponentialMovingWindow, ExponentialMovingWindowGroupBy
 from pandas.core.window.expanding import Expanding, ExpandingGroupBy
 from pandas.core.window.rolling import Rolling, RollingGroupBy
 
 from raylab.frame.facade.accessors import LazyCompanion
-from raylab.frame.facade.base import WRAPPERS, install, native, wrap
+from raylab.frame.facade.base import WRAPPERS, native, wrap
+from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.grouping import GroupState, pandas_groupby
-from raylab.frame.facade.running import over
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, Levels, SeriesState, settle
-from raylab.frame.plan.expressions import Column, Expr, call
-from raylab.frame.plan.nodes import HIDDEN, Filter, Sort
+from raylab.frame.plan.expressions import Expr
 from raylab.frame.plan.schema import NotNative
 
 _CLOSED = ("right", "left", "both", "neither")
-_NUMBERS = ("int", "float", "bool")
+_VALUES = "values"
+
+ROLLING = (Rolling, RollingGroupBy)
+EXPANDING = (Expanding, ExpandingGroupBy)
+EWM = (ExponentialMovingWindow, ExponentialMovingWindowGroupBy)
 
 
 @dataclass(frozen=True)
 class MovingState:
-    """A lazy rolling or expanding.
+    """Lazy windows.
 
     Attributes:
         base: the frame or series, or the groupby, whose rows the windows move over.
-        shape: pandas' arguments of rolling or expanding.
+        kind: the method of pandas that makes them.
+        shape: its arguments.
         selected: the columns chosen by brackets: one label for a series, None for all.
+        times: the moments of the rows, where windows are in time.
+        on: the column that they are; None for the index.
     """
 
     base: Any
+    kind: str
     shape: tuple[tuple[str, Hashable], ...]
     selected: str | tuple[str, ...] | None = None
+    times: Expr | None = None
+    on: str | None = None
 
     @property
-    def kind(self) -> str:
-        """rolling, or expanding, which has no window."""
-        return "rolling" if "window" in dict(self.shape) else "expanding"
+    def frame(self) -> Any:
+        """The rows: a frame, or a series."""
+        return self.base.frame if isinstance(self.base, GroupState) else self.base
 
 
-class LazyRolling(LazyCompanion, Rolling):
+class LazyWindows(LazyCompanion):
+    """Windows whose columns are attributes."""
+
+    def __getattribute__(self, name: str) -> Any:
+        state: MovingState | None = object.__getattribute__(self, "__dict__").get("_lazy_state")
+        if state is not None and not hasattr(type(self), name):
+            frame = state.frame
+            if isinstance(frame, FrameState) and name in frame.columns:
+                return self[name]  # type: ignore[index]  # subclasses have it
+        return super().__getattribute__(name)
+
+
+class LazyRolling(LazyWindows, Rolling):
     """pandas' rolling over lazy rows."""
 
 
-class LazyExpanding(LazyCompanion, Expanding):
+class LazyExpanding(LazyWindows, Expanding):
     """pandas' expanding over lazy rows."""
 
 
-class LazyRollingGroupBy(LazyCompanion, RollingGroupBy):
+class LazyEwm(LazyWindows, ExponentialMovingWindow):
+    """pandas' ewm over lazy rows."""
+
+
+class LazyRollingGroupBy(LazyWindows, RollingGroupBy):
     """pandas' rolling within lazy groups."""
 
 
-class LazyExpandingGroupBy(LazyCompanion, ExpandingGroupBy):
+class LazyExpandingGroupBy(LazyWindows, ExpandingGroupBy):
     """pandas' expanding within lazy groups."""
 
 
-_FACES: dict[tuple[str, bool], Any] = {
+class LazyEwmGroupBy(LazyWindows, ExponentialMovingWindowGroupBy):
+    """pandas' ewm within lazy groups."""
+
+
+FACES: dict[tuple[str, bool], Any] = {
     ("rolling", False): LazyRolling,
     ("expanding", False): LazyExpanding,
+    ("ewm", False): LazyEwm,
     ("rolling", True): LazyRollingGroupBy,
     ("expanding", True): LazyExpandingGroupBy,
+    ("ewm", True): LazyEwmGroupBy,
 }
 
 
 def _face(state: MovingState, _: Any = None) -> Any:
     grouped = isinstance(state.base, GroupState)
-    return _FACES[state.kind, grouped]._standing(state, lambda: _pandas_windows(state))
+    return FACES[state.kind, grouped]._standing(state, lambda: _pandas_windows(state))
 
 
 WRAPPERS[MovingState] = _face
@@ -84,13 +116,20 @@ def _pandas_windows(state: MovingState) -> Any:
     else:
         face = wrap(state.base)
         owner = (pd.Series if isinstance(state.base, SeriesState) else pd.DataFrame)(face)
-    windows = getattr(owner, state.kind)(**dict(state.shape))
+    shape = {name: value for name, value in state.shape if value is not None}
+    on = {} if state.on is None else {"on": state.on}
+    windows = getattr(owner, state.kind)(**shape, **on)
     if state.selected is None:
         return windows
     return windows[state.selected if isinstance(state.selected, str) else list(state.selected)]
 
 
-def _count(value: Any, smallest: int, name: str) -> int:
+def count(value: Any, smallest: int, name: str) -> int:
+    """A number of at least some size.
+
+    Raises:
+        NotNative: it is not; pandas words the error.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
         raise NotNative(f"argument {name}")
     return value
@@ -98,19 +137,83 @@ def _count(value: Any, smallest: int, name: str) -> int:
 
 @native(pd.DataFrame, pd.Series, DataFrameGroupBy, SeriesGroupBy)
 def rolling(
-    base: Any, window: Any, min_periods: Any = None, center: Any = False, closed: Any = None
+    base: Any,
+    window: Any,
+    min_periods: Any = None,
+    center: Any = False,
+    on: Any = None,
+    closed: Any = None,
 ) -> MovingState:
-    size = _count(window, 1, "window")
-    least = size if min_periods is None else _count(min_periods, 0, "min_periods")
-    if least > size or not isinstance(center, bool) or closed not in (None, *_CLOSED):
-        raise NotNative("argument min_periods, center or closed")
+    if not isinstance(center, bool) or closed not in (None, *_CLOSED):
+        raise NotNative("argument center or closed")
+    if not isinstance(window, int):
+        return _in_time(_whole(base), window, min_periods, center, on, closed)
+    size = count(window, 1, "window")
+    least = size if min_periods is None else count(min_periods, 0, "min_periods")
+    if least > size or on is not None:
+        raise NotNative("argument min_periods or on")
     shape = {"window": size, "min_periods": least, "center": center, "closed": closed}
-    return MovingState(_whole(base), tuple(sorted(shape.items())))
+    return MovingState(_whole(base), "rolling", tuple(sorted(shape.items())))
+
+
+def _in_time(
+    base: Any, window: Any, min_periods: Any, center: bool, on: Any, closed: Any
+) -> MovingState:
+    """Windows of a length of time; looks at the moments, which must rise."""
+    try:
+        length = pd.Timedelta(window)
+    except (ValueError, TypeError) as error:
+        raise NotNative(f"a window of {window!r}") from error
+    least = 1 if min_periods is None else count(min_periods, 0, "min_periods")
+    frame = base.frame if isinstance(base, GroupState) else base
+    if on is not None:
+        if not isinstance(frame, FrameState):
+            raise NotNative("argument on of a series")
+        (label,) = label_list(frame, [on])
+        times: Expr = frame.columns[label]
+    elif isinstance(frame.index, Levels) and len(frame.index.exprs) == 1:
+        (times,) = frame.index.exprs
+    else:
+        raise NotNative("windows in time over an index of another kind")
+    series = settle(SeriesState(frame.rows, times, None))
+    if series.field.kind != "datetime" or length <= pd.Timedelta(0):
+        raise NotNative("windows in time over an index of another kind")
+    moments = compute_frame(series.frame(_VALUES))[_VALUES]
+    if not (moments.is_monotonic_increasing and moments.notna().all()):
+        raise NotNative("moments that do not rise")
+    shape = {"window": length, "min_periods": least, "center": center, "closed": closed}
+    return MovingState(base, "rolling", tuple(sorted(shape.items())), None, times, on)
 
 
 @native(pd.DataFrame, pd.Series, DataFrameGroupBy, SeriesGroupBy)
 def expanding(base: Any, min_periods: Any = 1) -> MovingState:
-    return MovingState(_whole(base), (("min_periods", _count(min_periods, 0, "min_periods")),))
+    shape = (("min_periods", count(min_periods, 0, "min_periods")),)
+    return MovingState(_whole(base), "expanding", shape)
+
+
+@native(pd.DataFrame, pd.Series, DataFrameGroupBy, SeriesGroupBy)
+def ewm(
+    base: Any,
+    com: Any = None,
+    span: Any = None,
+    halflife: Any = None,
+    alpha: Any = None,
+    min_periods: Any = 0,
+    adjust: Any = True,
+    ignore_na: Any = False,
+) -> MovingState:
+    decay = {"com": com, "span": span, "halflife": halflife, "alpha": alpha}
+    given = {name: value for name, value in decay.items() if value is not None}
+    if len(given) != 1 or not all(isinstance(value, int | float) for value in given.values()):
+        raise NotNative("not one decay that is a number")
+    shape = {
+        **given,
+        "min_periods": count(min_periods or 0, 0, "min_periods"),
+        "adjust": bool(adjust),
+        "ignore_na": bool(ignore_na),
+    }
+    pd.Series([1.0]).ewm(**shape)  # pandas words the errors
+    return MovingState(_whole(base), "ewm", tuple(sorted(shape.items())))
 
 
 def _whole(base: Any) -> Any:
@@ -123,106 +226,15 @@ def _whole(base: Any) -> Any:
     return base
 
 
-@native(Rolling, Expanding, RollingGroupBy, ExpandingGroupBy)
+@native(*ROLLING, *EXPANDING, *EWM)
 def __getitem__(windows: MovingState, key: Any) -> MovingState:
-    frame = windows.base.frame if isinstance(windows.base, GroupState) else windows.base
+    frame = windows.frame
     if windows.selected is not None or not isinstance(frame, FrameState):
         raise NotNative("a selection of a selection")
     labels = label_list(frame, key)
     grouped = windows.base if isinstance(windows.base, GroupState) else None
     if grouped and (grouped.selected is not None or set(labels) & grouped.labels):
         raise NotNative("a selection of a selection, or of keys")
-    if len(set(labels)) < len(labels):
-        raise NotNative("one column twice")
+    if len(set(labels)) < len(labels) or windows.on in labels:
+        raise NotNative("one column twice, or the moments")
     return replace(windows, selected=key if isinstance(key, str) else tuple(labels))
-
-
-def _chosen(windows: MovingState, numeric_only: bool) -> tuple[FrameState, str | None]:
-    """The columns that the windows move over, and the name of the only one of a series."""
-    base, selected = windows.base, windows.selected
-    if isinstance(base, SeriesState):
-        label = f"{HIDDEN}series"
-        return settle(base).frame(label), label
-    if isinstance(base, GroupState):
-        selected = base.selected if selected is None else selected
-        frame, labels = base.frame, replace(base, selected=selected).values
-    else:
-        frame = base
-        labels = [selected] if isinstance(selected, str) else list(selected or base.columns)
-    frame = frame.settled(labels)
-    if isinstance(selected, str):
-        return frame.select(labels), selected
-    if numeric_only:
-        labels = [label for label in labels if frame.fields[label].kind in _NUMBERS]
-    if not labels:
-        raise NotNative("no columns to compute")
-    return frame.select(labels), None
-
-
-def _statistic(windows: MovingState, name: str, numeric_only: bool, **params: Any) -> Any:
-    frame, series = _chosen(windows, numeric_only)
-    params = {**dict(windows.shape), **params, "statistic": name}
-    if isinstance(windows.base, GroupState):
-        result = _in_groups(windows.base, frame, params)
-    else:
-        columns: dict[str, Expr] = {
-            c: over(frame.rows, "moving", e, **params) for c, e in frame.columns.items()
-        }
-        result = replace(frame, columns=columns)
-    if series is None:
-        return result
-    name_of_series = windows.base.name if isinstance(windows.base, SeriesState) else series
-    return replace(result.column(series), name=name_of_series)
-
-
-def _in_groups(group: GroupState, frame: FrameState, params: dict[str, Any]) -> FrameState:
-    """Group after group, each with its rows in their order; the keys are index levels."""
-    pinned = frame.pinned()
-    keys = tuple(expr for _, expr in group.keys)
-    dropna = group.dropna
-    hidden = [f"{HIDDEN}sorted{i}" for i in range(len(keys))]
-    columns: dict[str, Expr] = {
-        label: over(frame.rows, "moving", expr, keys, dropna=dropna, **params)
-        for label, expr in frame.columns.items()
-    }
-    columns |= dict(zip(hidden, keys, strict=True))
-    flat = replace(pinned, columns=columns).flat()
-    rows = flat.rows
-    if dropna:
-        for name in hidden:
-            if rows.schema[name].may_miss:
-                rows = Filter(rows, call("notna", Column(name)))
-    rows = Sort(rows, tuple(hidden), (False,) * len(hidden))
-    index = flat.index
-    assert isinstance(index, Levels)  # noqa: S101  it was pinned
-    names = tuple(name for name, _ in group.keys)
-    exprs = tuple(Column(n) for n in hidden) + index.exprs
-    levels = Levels(exprs, names + index.names, appearing=True)
-    return replace(flat, rows=rows, index=levels).select(frame.columns)
-
-
-def _declare(name: str) -> None:
-    def statistic(windows: MovingState, numeric_only: bool = False) -> Any:
-        return _statistic(windows, name, numeric_only)
-
-    native(Rolling, Expanding, RollingGroupBy, ExpandingGroupBy, name=name)(statistic)
-
-
-def _declare_spread(name: str) -> None:
-    def spread(windows: MovingState, ddof: int = 1, numeric_only: bool = False) -> Any:
-        return _statistic(windows, name, numeric_only, ddof=_count(ddof, 0, "ddof"))
-
-    native(Rolling, Expanding, RollingGroupBy, ExpandingGroupBy, name=name)(spread)
-
-
-for _name in ("sum", "mean", "min", "max", "median", "count"):
-    _declare(_name)
-for _name in ("std", "var"):
-    _declare_spread(_name)
-for _lazy, _owner in (
-    (LazyRolling, Rolling),
-    (LazyExpanding, Expanding),
-    (LazyRollingGroupBy, RollingGroupBy),
-    (LazyExpandingGroupBy, ExpandingGroupBy),
-):
-    install(_lazy, _owner)

@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 from pandas.api.extensions import no_default
 
+from raylab.errors import ExecutionError
 from raylab.frame import support
 from raylab.frame.execution import engine
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.base import LazyObject, wrap
 from raylab.frame.facade.state import SeriesState, settle
 from raylab.frame.plan.expressions import Column, call
-from raylab.frame.plan.nodes import HIDDEN, Filter, Project, Slice
+from raylab.frame.plan.nodes import HIDDEN, AggregateCall, Filter, Project, Slice
 from raylab.frame.plan.schema import NotNative
 
 _TEXT = f"{HIDDEN}text"
@@ -33,7 +34,7 @@ def to_datetime(arg: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def to_numeric(arg: Any, *args: Any, **kwargs: Any) -> Any:
-    """As ``pandas.to_numeric``; lazy for what is a number already.
+    """As ``pandas.to_numeric``; looks at strings for the dtype, the rest is lazy.
 
     >>> import raylab.frame as pd
     >>> pd.to_numeric(pd.Series(["1", "2"])).tolist()
@@ -73,7 +74,10 @@ def _moments(series: SeriesState, errors: str = "raise", format: Any = None) -> 
     form = _guessed(series) if format is None else format
     if not isinstance(form, str) or _FINE.search(form) or form in ("ISO8601", "mixed"):
         raise NotNative("a format that leaves the unit or time zone to the data")
-    return series.mapped(call("parse_datetime", series.expr, form=form, errors=errors))
+    parsed = series.mapped(call("parse_datetime", series.expr, form=form, errors=errors))
+    if not engine.has_rows(Slice(Filter(series.rows, call("notna", parsed.expr)), 0, 1)):
+        raise NotNative("no moments at all, for which pandas takes another unit")
+    return parsed
 
 
 def _guessed(series: SeriesState) -> str:
@@ -88,6 +92,19 @@ def _guessed(series: SeriesState) -> str:
 
 
 def _numbers(series: SeriesState, errors: str = "raise") -> SeriesState:
-    if series.field.kind not in ("int", "float", "bool") or errors not in ("raise", "coerce"):
-        raise NotNative(f"numbers from {series.field.dtype}, whose dtype depends on the data")
-    return series
+    if errors not in ("raise", "coerce"):
+        raise NotNative("argument errors")
+    if series.field.kind in ("int", "float", "bool"):
+        return series
+    if series.field.kind != "str":
+        raise NotNative(f"numbers from {series.field.dtype}")
+    kinds = call("number_kind", series.expr, errors=errors)
+    _ = series.mapped(kinds)
+    try:
+        row = engine.reduce_rows(series.rows, (("kind", AggregateCall("max", kinds)),))
+    except (ValueError, ExecutionError) as error:
+        raise NotNative("strings that are no numbers") from error
+    kind = row["kind"][0]
+    if kind not in (0, 1):
+        raise NotNative("no strings, or numbers beyond int64")
+    return series.mapped(call("to_number", series.expr, errors=errors, whole=kind == 0))

@@ -105,9 +105,14 @@ def rank(
     pct: bool = False,
 ) -> Any:
     rows_only(axis)
-    if method not in RANKS or na_option != "keep" or numeric_only:
-        raise NotNative("argument method, na_option or numeric_only")
-    return along(state, "rank", method=RANKS[method], ascending=bool(ascending), pct=bool(pct))
+    if method not in RANKS or na_option not in ("keep", "top", "bottom"):
+        raise NotNative("argument method or na_option")
+    if numeric_only and not isinstance(state, SeriesState):
+        state = state.settled(state.columns)
+        numbers = [c for c, f in state.fields.items() if f.kind in ("int", "float", "bool")]
+        state = state.select(numbers)
+    params = {"method": RANKS[method], "ascending": bool(ascending), "pct": bool(pct)}
+    return along(state, "rank", **params, missing=na_option)
 
 
 def fill_limit(limit: Any) -> int | None:

@@ -45,8 +45,8 @@ class Levels:
     def some(self, positions: Iterable[int]) -> Levels:
         """Some of the levels, in the given order."""
         kept = list(positions)
-        exprs, names = (tuple(part[i] for i in kept) for part in (self.exprs, self.names))
-        return replace(self, exprs=exprs, names=names)
+        exprs = tuple(self.exprs[i] for i in kept)
+        return replace(self, exprs=exprs, names=tuple(self.names[i] for i in kept))
 
 
 IndexSpec = RangeSpec | Levels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -53,3 +53,50 @@ def _cut(
         return names.gather(found)
 
     return each_batch(operand.expr, run, dtype)
+
+
+Options: TypeAlias = tuple[tuple[str, Any], ...]
+
+
+def bins_in_time(ends: Any, moments: Any, options: Options) -> tuple[Any, Any]:
+    """The bin of each moment by its number, and the labels of all bins.
+
+    Which bins there are depends only on the first and the last moment of all.
+
+    Args:
+        ends: these two.
+        moments: some of the moments between them.
+        options: of pandas' resample.
+    """
+    order = np.argsort(moments, kind="stable")
+    index = ends[:1].append([moments[order], ends[1:]])
+    sizes = pd.Series(0, index=index).resample(**dict(options)).size()
+    codes = np.empty(len(moments), dtype=np.int64)
+    codes[order] = np.repeat(np.arange(len(sizes)), sizes.to_numpy())[1:-1]
+    return codes, sizes.index
+
+
+def _placed(fields: tuple[Field, ...], _: Params) -> Field:
+    (field,) = fields
+    if field.kind != "datetime":
+        raise NotNative(f"bins in time of {field.dtype}")
+    return Field(INT64, nullable=field.may_miss)
+
+
+@function("time_bin", _placed)
+def _time_bin(_: Context, operand: Operand, *, ends: tuple[int, int], options: Options) -> pl.Expr:
+    """The number of the bin of a moment."""
+    dtype = operand.field.dtype
+
+    def run(values: pl.Series) -> pl.Series:
+        moments = pd.DatetimeIndex(to_pandas(values.drop_nulls(), dtype))
+        limits = pd.DatetimeIndex(
+            np.array(ends, dtype=np.int64).view(np.dtype(f"M8[{moments.unit}]"))
+        )
+        codes, _ = bins_in_time(limits, moments, options)
+        if not values.null_count():
+            return pl.Series("", codes)
+        places = pl.Series("", np.flatnonzero(values.is_not_null().to_numpy()))
+        return pl.Series("", [None] * len(values), dtype=pl.Int64).scatter(places, codes)
+
+    return each_batch(operand.expr, run, pl.Int64())

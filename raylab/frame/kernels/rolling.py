@@ -15,7 +15,7 @@ import pandas as pd
 import polars as pl
 from pandas.api.indexers import BaseIndexer
 
-from raylab.frame.kernels.registry import Context, Operand
+from raylab.frame.kernels.registry import Context, Operand, function
 from raylab.frame.kernels.windows import group_of_row, window
 from raylab.frame.plan.functions import Params
 from raylab.frame.plan.schema import FLOAT64, Field, NotNative
@@ -28,6 +28,26 @@ def _moving(field: Field, _grouped: bool, params: Params) -> Field:
     return Field(FLOAT64, nullable=False, nan=True)
 
 
+def _timed(fields: tuple[Field, ...], params: Params) -> Field:
+    value, time = fields
+    if time.kind != "datetime":
+        raise NotNative(f"windows in time over {time.dtype}")
+    return _moving(value, False, params)
+
+
+@function("timed", _timed)
+def _with_time(_: Context, value: Operand, time: Operand, *, statistic: str) -> pl.Expr:
+    """A value and the moment of its row, for windows in time."""
+    del statistic  # only the rule asks
+    return pl.struct(_numbers(value).alias("value"), time.expr.to_physical().alias("time"))
+
+
+def _numbers(operand: Operand) -> pl.Expr:
+    if operand.field.kind in ("int", "float", "bool"):
+        return operand.expr.cast(pl.Float64)
+    return pl.when(operand.clean.is_not_null()).then(1.0)
+
+
 @window("moving", _moving, by_group=False)
 def _moving_window(
     _: Context,
@@ -35,26 +55,42 @@ def _moving_window(
     keys: list[str],
     *,
     statistic: str,
-    ddof: int | None = None,
+    kind: str,
+    options: tuple[tuple[str, Any], ...] = (),
+    unit: str | None = None,
     **shape: Any,
 ) -> pl.Expr:
     """A statistic of the rows around each row.
 
-    ``shape`` is the size of the window, None for all rows so far, and what else pandas' rolling
-    and expanding take.
+    ``kind`` is rolling, expanding or ewm, ``shape`` what these take in pandas, ``options`` what
+    the statistic takes. With a ``unit`` the operand has moments beside its values.
     """
-    if operand.field.kind in ("int", "float", "bool"):
-        values = operand.expr.cast(pl.Float64)
+    compute = partial(_statistic, kind, statistic, dict(options), shape)
+    if unit is not None:
+        parts = [operand.expr.struct.field("value"), operand.expr.struct.field("time")]
     else:
-        values = pl.when(operand.clean.is_not_null()).then(1.0)
-    options = {} if ddof is None else {"ddof": ddof}
-    compute = partial(_statistic, statistic, options, shape)
-    if not keys:
-        return values.map_batches(
-            lambda column: pl.Series(compute(column.to_numpy(), None)), return_dtype=pl.Float64
-        )
-    pairs = pl.struct(values.alias("value"), group_of_row(keys).alias("group"))
-    return pairs.map_batches(partial(_in_groups, compute), return_dtype=pl.Float64)
+        parts = [_numbers(operand)]
+    if keys:
+        parts.append(group_of_row(keys).alias("group"))
+    names = ["value", *(["time"] if unit is not None else []), *(["group"] if keys else [])]
+    rows = pl.struct([part.alias(name) for part, name in zip(parts, names, strict=True)])
+    return rows.map_batches(partial(_all_rows, compute, unit, bool(keys)), return_dtype=pl.Float64)
+
+
+def _all_rows(compute: Callable[..., Any], unit: str | None, grouped: bool, rows: pl.Series) -> Any:
+    """The rows are put group by group, and their results back to their places."""
+    values = rows.struct.field("value").to_numpy()
+    times = None
+    if unit is not None:
+        times = rows.struct.field("time").to_numpy().astype("int64").view(f"M8[{unit}]")
+    if not grouped or not len(values):
+        return pl.Series(compute(values, times, None), dtype=pl.Float64)
+    groups = rows.struct.field("group").to_numpy()
+    places = np.argsort(groups, kind="stable")
+    ordered = None if times is None else times[places]
+    result = np.empty(len(groups))
+    result[places] = compute(values[places], ordered, groups[places])
+    return pl.Series(result)
 
 
 class _WithinGroups(BaseIndexer):
@@ -94,27 +130,29 @@ class _WithinGroups(BaseIndexer):
 
 
 def _statistic(
-    statistic: str, options: dict[str, Any], shape: dict[str, Any], values: Any, groups: Any
+    kind: str,
+    statistic: str,
+    options: dict[str, Any],
+    shape: dict[str, Any],
+    values: Any,
+    times: Any,
+    groups: Any,
 ) -> Any:
     """The statistic as an array; with groups, of rows that stand group by group."""
     arguments = {name: value for name, value in shape.items() if value is not None}
-    series: Any = pd.Series(values)
+    if groups is not None and (times is not None or kind == "ewm"):
+        cuts = np.flatnonzero(groups[1:] != groups[:-1]) + 1
+        parts = zip(
+            np.split(values, cuts),
+            [None] * (len(cuts) + 1) if times is None else np.split(times, cuts),
+            strict=True,
+        )
+        found = [_statistic(kind, statistic, options, shape, *part, None) for part in parts]
+        return np.concatenate(found)
+    series: Any = pd.Series(values, index=None if times is None else pd.DatetimeIndex(times))
     if groups is not None:
         size = arguments.pop("window", None)
         windows = series.rolling(_WithinGroups(groups, size), **arguments)
-    elif "window" in arguments:
-        windows = series.rolling(**arguments)
     else:
-        windows = series.expanding(**arguments)
+        windows = getattr(series, kind)(**arguments)
     return getattr(windows, statistic)(**options).to_numpy()
-
-
-def _in_groups(compute: Callable[[Any, Any], Any], pairs: pl.Series) -> pl.Series:
-    """The rows are put group by group, and their results back to their places."""
-    groups = pairs.struct.field("group").to_numpy()
-    places = np.argsort(groups, kind="stable")
-    result = np.empty(len(groups))
-    if len(groups):
-        values = pairs.struct.field("value").to_numpy()
-        result[places] = compute(values[places], groups[places])
-    return pl.Series(result)

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import polars as pl
 
 from raylab.frame.kernels.batches import Arguments, each_batch, from_pandas, in_batches, to_pandas
 from raylab.frame.kernels.registry import Context, Operand, function
 from raylab.frame.plan.functions import Params
-from raylab.frame.plan.schema import INT64, OBJECT, PIECES, STR, Field, NotNative
+from raylab.frame.plan.schema import FLOAT64, INT64, OBJECT, PIECES, STR, Field, NotNative
 
 
 def _strings_only(fields: tuple[Field, ...]) -> None:
@@ -135,3 +136,34 @@ def _cat(_: Context, *texts: Operand, sep: str, na_rep: str | None) -> pl.Expr:
     """Strings of one row after each other; a missing one makes the result missing."""
     parts = [t.expr if na_rep is None else t.expr.fill_null(na_rep) for t in texts]
     return pl.concat_str(parts, separator=sep)
+
+
+def _kind_of_number(fields: tuple[Field, ...], _: Params) -> Field:
+    _strings_only(fields)
+    return Field(INT64, nullable=False)
+
+
+@function("number_kind", _kind_of_number)
+def _number_kind(_: Context, text: Operand, *, errors: Any) -> pl.Expr:
+    """What pandas makes of the batch: 0 for int64, 1 for float64, 2 for others."""
+
+    def run(values: pl.Series) -> pl.Series:
+        found = str(pd.to_numeric(to_pandas(values, STR), errors=errors).dtype)
+        kind = {"int64": 0, "float64": 1}.get(found, 2)
+        return pl.Series("", [kind] * len(values), dtype=pl.Int64)
+
+    return each_batch(text.expr, run, pl.Int64())
+
+
+def _number(fields: tuple[Field, ...], params: Params) -> Field:
+    _strings_only(fields)
+    if params["whole"]:
+        return Field(INT64, nullable=False)
+    return Field(FLOAT64, nullable=True, nan=True)
+
+
+@function("to_number", _number)
+def _to_number(context: Context, text: Operand, *, errors: Any, whole: bool) -> pl.Expr:
+    """The numbers that strings stand for."""
+    del whole  # only the dtype tells
+    return in_batches(context, lambda v: pd.to_numeric(v, errors=errors), text)

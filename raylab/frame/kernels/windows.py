@@ -236,10 +236,10 @@ def _cummax(_: Context, operand: Operand) -> pl.Expr:
     return operand.clean.cum_max()
 
 
-def _ranked(field: Field, _grouped: bool, _: Params) -> Field:
+def _ranked(field: Field, _grouped: bool, params: Params) -> Field:
     if field.kind == "opaque":
         raise NotNative(f"ranks of {field.dtype}")
-    return Field(FLOAT64, nullable=field.may_miss)
+    return Field(FLOAT64, nullable=field.may_miss and params.get("missing", "keep") == "keep")
 
 
 @window("rank", _ranked)
@@ -250,12 +250,36 @@ def _rank(
     method: Literal["average", "min", "max", "dense", "ordinal"],
     ascending: bool,
     pct: bool,
+    missing: str = "keep",
 ) -> pl.Expr:
     values = operand.expr.cast(pl.UInt8) if operand.field.kind == "bool" else operand.clean
     ranks = values.rank(method, descending=not ascending).cast(pl.Float64)
-    if not pct:
-        return ranks
-    return ranks / (ranks.max() if method == "dense" else values.count())
+    total = ranks.max() if method == "dense" else values.count()
+    if missing != "keep" and operand.field.may_miss:
+        absent = values.is_null()
+        ranks = _missing_ranked(ranks, absent, method, first=missing == "top")
+        total = ranks.max() if method == "dense" else pl.len()
+    return ranks / total if pct else ranks
+
+
+def _missing_ranked(ranks: pl.Expr, absent: pl.Expr, method: str, *, first: bool) -> pl.Expr:
+    """Ranks where missing values are equal to each other and come before or after all others."""
+    number = absent.sum().cast(pl.Float64)
+    own: pl.Expr
+    match method:
+        case "average":
+            own = (number + 1) / 2
+        case "max":
+            own = number
+        case "ordinal":
+            own = absent.cum_sum().cast(pl.Float64)
+        case _:
+            own = pl.lit(1.0)
+    present = ranks.max().fill_null(0) if method == "dense" else ranks.count()
+    shift = (number > 0).cast(pl.Float64) if method == "dense" else number
+    if first:
+        return pl.when(absent).then(own).otherwise(ranks + shift)
+    return pl.when(absent).then(own + present).otherwise(ranks)
 
 
 def _filled(field: Field, _grouped: bool, _: Params) -> Field:
