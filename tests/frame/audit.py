@@ -730,6 +730,10 @@ TOPICS: dict[str, dict[str, Operation]] = {
 }
 
 
+FALLS_BACK: dict[str, frozenset[str]] = {}
+"""What is known to run on pandas."""
+
+
 def value(operation: Operation, library: Any, frame: Any) -> Any:
     """The computed result, or what was raised."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -12,9 +12,10 @@ from pandas.api.types import is_list_like, is_scalar
 
 from raylab.frame import support
 from raylab.frame.execution import engine
-from raylab.frame.facade.base import native, state_of, wrap
+from raylab.frame.facade.base import LazyObject, native, state_of, wrap
 from raylab.frame.facade.categories import as_category, as_text
-from raylab.frame.facade.operators import constant
+from raylab.frame.facade.dataframe import compute_frame
+from raylab.frame.facade.operators import binary, constant
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
 from raylab.frame.plan.expressions import Expr, Literal, call
@@ -68,8 +69,13 @@ def _widened_where(series: SeriesState, condition: Expr, other: Any) -> SeriesSt
 
 def _condition(state: Any, cond: Any, *, keep: bool) -> Callable[[str], Expr]:
     """The condition for each column of a frame, or of a series."""
-    if isinstance(cond, pd.Series) and isinstance(state, SeriesState):
-        given: Any = {"": state_of(cond)}
+    if callable(cond):
+        cond = cond(wrap(state))
+    if isinstance(cond, pd.Series):
+        one = state_of(cond)
+        given: Any = (
+            {"": one} if isinstance(state, SeriesState) else dict.fromkeys(state.columns, one)
+        )
     elif isinstance(cond, pd.DataFrame) and isinstance(state, FrameState):
         other = state_of(cond)
         if list(other.columns) != list(state.columns):
@@ -89,6 +95,8 @@ def _condition(state: Any, cond: Any, *, keep: bool) -> Callable[[str], Expr]:
 
 def _where(state: Any, cond: Any, other: Any, *, keep: bool) -> Any:
     condition = _condition(state, cond, keep=keep)
+    if callable(other):
+        other = other(wrap(state))
     if isinstance(state, SeriesState):
         return chosen(state, condition(""), other)
     if isinstance(other, pd.DataFrame):
@@ -148,8 +156,23 @@ def fillna(state: Any, value: Any) -> Any:
 @native(pd.DataFrame, pd.Series)
 def clip(state: Any, lower: Any = None, upper: Any = None) -> Any:
     if isinstance(state, SeriesState):
+        if isinstance(lower, pd.Series) or isinstance(upper, pd.Series):
+            return _clipped_by_rows(state, lower, upper)
         return _series_clip(state, lower, upper)
     return per_column(state, lambda series: _series_clip(series, lower, upper))
+
+
+def _clipped_by_rows(series: SeriesState, lower: Any, upper: Any) -> SeriesState:
+    """Bounds of their own for each row; a missing one is none."""
+    result = settle(series)
+    for bound, beyond in ((lower, "lt"), (upper, "gt")):
+        if bound is None:
+            continue
+        if not isinstance(bound, pd.Series):
+            raise NotNative("a constant bound beside a series")
+        here = binary(result, bound, beyond).expr
+        result = chosen(result, call("not", here), bound)
+    return result
 
 
 @native(pd.Series, name="isin")
@@ -292,22 +315,70 @@ def _plain(value: Any) -> Any:
 
 
 @native(pd.DataFrame, pd.Series)
-def replace(state: Any, to_replace: Any = None, value: Any = no_default) -> Any:
+def replace(state: Any, to_replace: Any = None, value: Any = no_default, regex: Any = False) -> Any:
+    if regex is True:
+        return _replaced_patterns(state, to_replace, value)
+    if regex is not False:
+        raise NotNative("argument regex")
+    if isinstance(to_replace, float | None) and is_scalar(value) and to_replace != to_replace:
+        numbers = state if isinstance(state, SeriesState) else None
+        if numbers is None or settle(numbers).field.kind != "float" or pd.isna(value):
+            raise NotNative("a missing value among what is replaced")
+        return _filled(state, value)
+    by_column = isinstance(to_replace, dict) and value is no_default
+    if by_column and to_replace and all(isinstance(v, dict) for v in to_replace.values()):
+        if isinstance(state, SeriesState):
+            raise NotNative("replacements by column of a series")
+        known = {
+            c: _replacements(p, no_default) for c, p in to_replace.items() if c in state.columns
+        }
+        return state.assign({c: _replaced(state.column(c), p).expr for c, p in known.items()})
     pairs = _replacements(to_replace, value)
     if len(pairs) > 50:
         raise NotNative("more than 50 replacements")
     if isinstance(state, SeriesState):
         return _replaced(state, pairs)
-    if any(isinstance(v, dict) for v in pairs.values()):
-        raise NotNative("replacements by column")
     return per_column(state, lambda series: _replaced(series, pairs))
+
+
+def _replaced_patterns(state: Any, pattern: Any, value: Any) -> SeriesState:
+    """A regular expression in the strings of a series."""
+    if not isinstance(state, SeriesState) or settle(state).field.kind != "str":
+        raise NotNative("regular expressions other than in a series of strings")
+    if not isinstance(pattern, str) or not isinstance(value, str):
+        raise NotNative("argument regex with other than two strings")
+    own = support.NATIVE["StringMethods", "replace"]
+    result: SeriesState = own(settle(state), pat=pattern, repl=value, regex=True)
+    return result
 
 
 @native(pd.Series, name="map")
 def map_(series: SeriesState, func: Any = None, na_action: Any = None) -> SeriesState:
     if na_action not in (None, "ignore"):
         raise NotNative("argument na_action")
-    if isinstance(func, pd.Series) and len(func) <= 10_000 and func.index.is_unique:
-        func = func.to_dict()
+    if isinstance(func, pd.Series):
+        func = _as_dictionary(func)
     result: SeriesState = _series_map(series, func)
+    return result
+
+
+def _as_dictionary(values: Any) -> Any:
+    """A small series as a dictionary from its labels: a trigger."""
+    state = values._state() if isinstance(values, LazyObject) else None
+    known = values if state is None else compute_frame(state.frame("values"))["values"]
+    if len(known) > 10_000 or not known.index.is_unique:
+        raise NotNative("a series with many labels, or one twice")
+    return known.to_dict()
+
+
+@native(pd.Series)
+def case_when(series: SeriesState, caselist: Any) -> SeriesState:
+    if not isinstance(caselist, list) or not caselist:
+        raise NotNative("cases that are no list")
+    result = series
+    for case in reversed(caselist):
+        if not isinstance(case, tuple) or len(case) != 2:
+            raise NotNative("a case that is no pair")
+        condition = _condition(series, case[0], keep=False)
+        result = chosen(result, condition(""), case[1])
     return result

@@ -5,9 +5,11 @@ Importing a topic declares its native methods; here they are put on the classes.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pandas as pd
+from pandas.api.extensions import no_default
 from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame import support
@@ -22,17 +24,19 @@ from raylab.frame.facade import (  # noqa: F401  each declares native methods
     indexes,
     merging,
     moving_statistics,
+    pairs,
     pivoting,
     querying,
     reductions,
     resampling,
     running,
+    sampling,
     sorting,
     stacking,
     string_methods,
     summaries,
 )
-from raylab.frame.facade.base import install
+from raylab.frame.facade.base import install, wrap
 from raylab.frame.facade.dataframe import DataFrame
 from raylab.frame.facade.display import preview, with_real_size
 from raylab.frame.facade.indexing import INDEXERS
@@ -56,6 +60,58 @@ def _set_item(self: Any, key: Any, value: Any) -> None:
     except NotNative as reason:
         with support.falling_back("DataFrame.__setitem__", str(reason)):
             pd.DataFrame.__setitem__(self, key, value)
+
+
+def _dropped(self: Any, label: Any) -> Any:
+    """Takes a column out of a lazy frame; None where pandas is to do it."""
+    state = self._state()
+    if state is None or type(label) is not str or label not in state.columns:
+        return None
+    if len(state.columns) == 1:
+        return None
+    column = wrap(state.column(label), self)
+    self.__dict__["_lazy"] = state.select(c for c in state.columns if c != label)
+    self.__dict__.pop("_real", None)
+    return column
+
+
+def _pop(self: Any, item: Any) -> Any:
+    """``df.pop(label)``."""
+    column = _dropped(self, item)
+    return pd.DataFrame.pop(self, item) if column is None else column
+
+
+def _del_item(self: Any, key: Any) -> None:
+    """``del df[label]``."""
+    if _dropped(self, key) is None:
+        pd.DataFrame.__delitem__(self, key)
+
+
+def _insert(
+    self: Any, loc: Any, column: Any, value: Any, allow_duplicates: Any = no_default
+) -> None:
+    """``df.insert(position, label, value)``."""
+    state = self._state()
+    if (
+        state is None
+        or allow_duplicates not in (no_default, False)
+        or type(column) is not str
+        or column in state.columns
+    ):
+        pd.DataFrame.insert(self, loc, column, value, allow_duplicates)
+        return
+    try:
+        if not isinstance(loc, int) or not 0 <= loc <= len(state.columns):
+            raise NotNative("a position out of bounds")
+        changed = set_column(state, column, value)
+    except NotNative as reason:
+        with support.falling_back("DataFrame.insert", str(reason)):
+            pd.DataFrame.insert(self, loc, column, value, allow_duplicates)
+        return
+    labels = list(state.columns)
+    labels.insert(loc, column)
+    self.__dict__["_lazy"] = changed.select(labels)
+    self.__dict__.pop("_real", None)
 
 
 def _indexer(name: str, owner: type, lazy: type) -> property:
@@ -99,7 +155,13 @@ install_operators(DataFrame, pd.DataFrame, frame_binary)
 install_operators(Series, pd.Series, binary)
 _finish(DataFrame, pd.DataFrame)
 _finish(Series, pd.Series)
-setattr(DataFrame, "__setitem__", _set_item)  # noqa: B010  as install() does
+for _name, _method in (
+    ("__setitem__", _set_item),
+    ("__delitem__", _del_item),
+    ("pop", _pop),
+    ("insert", _insert),
+):
+    setattr(DataFrame, _name, functools.wraps(getattr(pd.DataFrame, _name))(_method))
 setattr(DataFrame, "_repr_html_", _printing(pd.DataFrame, "_repr_html_"))  # noqa: B010
 
 __all__ = ["DataFrame", "Series"]

@@ -74,11 +74,30 @@ def _small_series(values: list[Any], labels: list[str], dtype: Any) -> Any:
     return Series(values, index=labels, dtype=dtype)
 
 
+def _strict(series: SeriesState, name: str, *, skipna: bool, least: int) -> Any:
+    """A reduction that is missing where a value is, or where there are too few."""
+    series = settle(series)
+    if series.field.kind != "float" or series.field.dtype == np.dtype("float32"):
+        raise NotNative("argument skipna or min_count of other than floats")
+    calls = (
+        ("present", AggregateCall("count", series.expr)),
+        ("rows", AggregateCall("size", series.expr)),
+    )
+    row = engine.reduce_rows(series.rows, calls)
+    if row["present"][0] < least or (not skipna and row["present"][0] < row["rows"][0]):
+        return np.float64("nan") if name in ("sum", "prod") or not skipna else float("nan")
+    return scalar(series, name)
+
+
 def _reduction(name: str) -> None:
     """Declares a reduction that takes ``numeric_only`` and nothing else."""
 
-    def on_series(series: SeriesState, numeric_only: bool = False) -> Any:
-        return scalar(series, name)
+    def on_series(
+        series: SeriesState, numeric_only: bool = False, skipna: bool = True, min_count: int = 0
+    ) -> Any:
+        if skipna and not min_count:
+            return scalar(series, name)
+        return _strict(series, name, skipna=skipna, least=min_count)
 
     def on_frame(frame: FrameState, numeric_only: bool = False) -> Any:
         return per_column(frame, name, _columns(frame, numeric_only))

@@ -195,8 +195,12 @@ def rename(
 ) -> FrameState:
     if mapper is not None and axis in _AXIS_COLUMNS and columns is None:
         mapper, columns = None, mapper
-    if mapper is not None or index is not None or columns is None:
-        raise NotNative("renaming row labels")
+    if mapper is not None or (index is None and columns is None):
+        raise NotNative("renaming without labels")
+    if index is not None:
+        frame = _rows_renamed(frame, index)
+    if columns is None:
+        return frame
     if isinstance(columns, Mapping):
         new = [columns.get(label, label) for label in frame.columns]
     elif callable(columns):
@@ -206,6 +210,18 @@ def rename(
     if not all(type(label) is str for label in new) or len(set(new)) < len(new):
         raise NotNative("labels that are not distinct strings")
     return replace(frame, columns=dict(zip(new, frame.columns.values(), strict=True)))
+
+
+def _rows_renamed(frame: FrameState, mapper: Any) -> FrameState:
+    """Other row labels, which pandas' own index gives."""
+    if isinstance(frame.index, Levels) and len(frame.index.exprs) > 1:
+        raise NotNative("labels of several levels")
+    rename = (lambda v: mapper.get(v, v)) if isinstance(mapper, Mapping) else mapper
+    if not callable(rename):
+        raise NotNative(f"new labels as {type(mapper).__name__}")
+    own: Any = computed_index(frame)
+    renamed = own._transform_index(rename)
+    return replace(frame, index=Levels((held(frame.rows, renamed.array),), (renamed.name,)))
 
 
 @native(pd.DataFrame)

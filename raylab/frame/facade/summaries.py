@@ -126,8 +126,13 @@ def count(frame: FrameState, axis: Any = 0, numeric_only: bool = False) -> Any:
 
 
 @native(pd.DataFrame)
-def nunique(frame: FrameState) -> Any:
-    return _whole_numbers(frame, "nunique")
+def nunique(frame: FrameState, dropna: bool = True) -> Any:
+    counts = _whole_numbers(frame, "nunique")
+    if dropna:
+        return counts
+    missing = {c: AggregateCall("any", call("isna", frame.columns[c])) for c in frame.columns}
+    row = engine.reduce_rows(frame.rows, tuple(missing.items()))
+    return counts + [int(bool(row[c][0])) for c in frame.columns]
 
 
 def _whole_numbers(frame: FrameState, function: str, *, numeric_only: bool = False) -> Any:
@@ -179,6 +184,27 @@ def _quantile(series: SeriesState, q: float, interpolation: str) -> Any:
     return scalar(series, "quantile", q=q, interpolation=interpolation)
 
 
+@native(pd.DataFrame, name="quantile")
+def quantile_frame(
+    frame: FrameState,
+    q: Any = 0.5,
+    axis: Any = 0,
+    numeric_only: bool = False,
+    interpolation: str = "linear",
+) -> Any:
+    labels = reductions._columns(frame, numeric_only)
+    if axis not in (0, "index") or not labels or frame.columns_name is not None:
+        raise NotNative("argument axis, or no columns")
+    frame = frame.settled(labels)
+    if any(str(frame.fields[c].dtype) not in ("int64", "float64") for c in labels):
+        raise NotNative("quantiles of other than wide numbers")
+    if isinstance(q, float | int):
+        values = {c: _quantile(frame.column(c), float(q), interpolation) for c in labels}
+        return _own_series(values, name=float(q))
+    columns = {c: quantile(frame.column(c), q, interpolation) for c in labels}
+    return adopt(pd.DataFrame({c: pd.Series(v) for c, v in columns.items()}))
+
+
 # --- values that occur --------------------------------------------------------------------------
 
 
@@ -191,7 +217,8 @@ def value_counts(
     dropna: bool = True,
 ) -> SeriesState:
     series = settle(series)
-    if series.field.kind in ("opaque", "datetime", "timedelta"):
+    zoned = isinstance(series.field.dtype, pd.DatetimeTZDtype)
+    if series.field.kind == "opaque" or zoned:
         raise NotNative(f"counting values of {series.field.dtype}")
     keys = ((_VALUES, series.expr),)
     calls = ((_COUNT, AggregateCall("size", Literal(True))),)
@@ -200,15 +227,46 @@ def value_counts(
     if sort:
         rows = Sort(rows, (_COUNT,), (not ascending,))
     index = Levels((Column(_VALUES),), (series.name,))
+    return _shares(SeriesState(rows, counts, "count", index), normalize=normalize)
+
+
+@native(pd.DataFrame, name="value_counts")
+def count_rows(
+    frame: FrameState,
+    subset: Any = None,
+    normalize: bool = False,
+    sort: bool = True,
+    ascending: bool = False,
+    dropna: bool = True,
+) -> SeriesState:
+    labels = list(frame.columns) if subset is None else label_list(frame, subset)
+    if len(set(labels)) < len(labels) or len(labels) < 2 or frame.columns_name is not None:
+        raise NotNative("one column, or one twice")
+    frame = frame.settled(labels)
+    if any(frame.fields[label].kind == "opaque" for label in labels):
+        raise NotNative("counting values without kernels")
+    hidden = [f"{HIDDEN}key{i}" for i in range(len(labels))]
+    keys = tuple((name, frame.columns[label]) for name, label in zip(hidden, labels, strict=True))
+    calls = ((_COUNT, AggregateCall("size", Literal(True))),)
+    rows: Any = Aggregate(frame.rows, keys, calls, sort=False, dropna=bool(dropna))
+    if sort:
+        rows = Sort(rows, (_COUNT,), (not ascending,))
+    index = Levels(tuple(map(Column, hidden)), tuple(labels), appearing=True)
+    return _shares(SeriesState(rows, Column(_COUNT), "count", index), normalize=normalize)
+
+
+def _shares(counts: SeriesState, *, normalize: bool) -> SeriesState:
+    """The counts, or their shares of all: a trigger."""
     if not normalize:
-        return SeriesState(rows, counts, "count", index)
-    total = int(engine.reduce_rows(rows, (("n", AggregateCall("sum", counts)),))["n"][0] or 0)
-    share = SeriesState(rows, counts, "proportion", index)
+        return counts
+    row = engine.reduce_rows(counts.rows, (("n", AggregateCall("sum", counts.expr)),))
+    total = int(row["n"][0] or 0)
     if not total:
         raise NotNative("shares of nothing")
     from raylab.frame.facade.operators import binary
 
-    return replace(binary(share, total, "truediv"), name="proportion")
+    share = binary(replace(counts, name="proportion"), total, "truediv")
+    return replace(share, name="proportion")
 
 
 @native(pd.Series)
@@ -250,6 +308,26 @@ def _declare_position(name: str, *, largest: bool) -> None:
 
 _declare_position("idxmax", largest=True)
 _declare_position("idxmin", largest=False)
+
+
+def _declare_positions(name: str) -> None:
+    of_series = support.NATIVE["Series", name]
+
+    def positions(
+        frame: FrameState, axis: Any = 0, skipna: bool = True, numeric_only: bool = False
+    ) -> Any:
+        if axis not in (0, "index") or not skipna:
+            raise NotNative("argument axis or skipna")
+        labels = reductions._columns(frame, numeric_only)
+        if not labels:
+            raise NotNative("no columns")
+        return _own_series({c: of_series(frame.column(c)) for c in labels})
+
+    native(pd.DataFrame, name=name)(positions)
+
+
+_declare_positions("idxmax")
+_declare_positions("idxmin")
 
 
 # --- describe -----------------------------------------------------------------------------------

@@ -1,0 +1,49 @@
+"""Aggregations of pairs of columns: covariance and correlation of the rows that have both."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from raylab.frame.kernels.registry import Context, Operand, aggregation, function
+from raylab.frame.plan.functions import Params
+from raylab.frame.plan.schema import FLOAT64, Field, NotNative, column
+
+
+def _paired(fields: tuple[Field, ...], _: Params) -> Field:
+    for field in fields:
+        if field.kind not in ("int", "float", "bool") or str(field.dtype) == "float32":
+            raise NotNative(f"a covariance of {field.dtype}")
+    return Field(FLOAT64)
+
+
+@function("pair", _paired)
+def _pair(_: Context, left: Operand, right: Operand) -> pl.Expr:
+    """Both values of the rows that have both; others are missing."""
+    one, other = left.clean.cast(pl.Float64), right.clean.cast(pl.Float64)
+    both = one.is_not_null() & other.is_not_null()
+    return pl.struct(pl.when(both).then(one).alias("x"), pl.when(both).then(other).alias("y"))
+
+
+def _number(_: Field, _params: Params) -> Field:
+    return column(FLOAT64)
+
+
+def _moments(operand: Operand) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """The number of pairs, and both sides as deviations from their means."""
+    x, y = operand.expr.struct.field("x"), operand.expr.struct.field("y")
+    return x.count(), x - x.mean(), y - y.mean()
+
+
+@aggregation("pair_cov", _number)
+def _covariance(_: Context, operand: Operand, *, ddof: int, least: int) -> pl.Expr:
+    number, x, y = _moments(operand)
+    covariance = (x * y).sum() / (number - ddof).cast(pl.Float64)
+    return pl.when((number >= least) & (number > ddof)).then(covariance)
+
+
+@aggregation("pair_corr", _number)
+def _correlation(_: Context, operand: Operand, *, least: int) -> pl.Expr:
+    number, x, y = _moments(operand)
+    scale = ((x * x).sum() * (y * y).sum()).sqrt()
+    value = pl.when(scale > 0).then(((x * y).sum() / scale).clip(-1.0, 1.0))
+    return pl.when(number >= least).then(value)
