@@ -730,7 +730,128 @@ TOPICS: dict[str, dict[str, Operation]] = {
 }
 
 
-FALLS_BACK: dict[str, frozenset[str]] = {}
+FALLS_BACK: dict[str, frozenset[str]] = {
+    "selection": frozenset(("map dict floats", "factorize")),
+    "arithmetic": frozenset(("frame other columns", "subset of rows")),
+    "reductions": frozenset(
+        (
+            "mode of frame",
+            "any of frame",
+            "all of frame",
+            "min of all",
+            "max of text",
+            "idxmax by row",
+            "mean of dates",
+            "mean of spans",
+            "std of dates",
+            "value_counts bins",
+            "value_counts frame normalize",
+            "agg named",
+            "describe text",
+            "describe dates",
+            "describe all",
+            "corr spearman",
+            "corrwith",
+            "is_monotonic",
+            "hasnans",
+        )
+    ),
+    "groupby": frozenset(
+        (
+            "transform frame lambda",
+            "ngroups",
+            "groups",
+            "nth dropna",
+            "sum of text",
+            "mean of dates",
+            "value_counts",
+            "value_counts frame",
+            "describe",
+            "corr",
+            "unique",
+            "by Grouper",
+            "by category unobserved",
+            "resample",
+            "sample",
+        )
+    ),
+    "merge": frozenset(
+        (
+            "by level names",
+            "merge_asof",
+            "merge_asof by",
+            "merge_asof nearest",
+            "merge_asof forward",
+            "merge_ordered",
+        )
+    ),
+    "order": frozenset(("concat aligned columns",)),
+    "text": frozenset(
+        (
+            "replace callable",
+            "split expand",
+            "partition",
+            "extract numbered",
+            "extractall",
+            "findall",
+            "cat",
+            "get_dummies",
+            "encode",
+            "translate",
+        )
+    ),
+    "moments": frozenset(
+        (
+            "dt.date",
+            "dt.time",
+            "to_period",
+            "isocalendar",
+            "isocalendar week",
+            "to_datetime coerce",
+            "to_datetime unit",
+            "to_datetime parts",
+            "to_timedelta",
+            "to_numeric downcast",
+        )
+    ),
+    "categories": frozenset(
+        ("value_counts", "text", "rename", "remove_unused", "set", "add", "as_ordered", "fillna")
+    ),
+    "windows": frozenset(
+        (
+            "rolling apply",
+            "rolling corr",
+            "rolling cov",
+            "rolling triangular",
+            "rolling step",
+            "shift freq",
+            "interpolate",
+            "resample ffill",
+            "asfreq",
+        )
+    ),
+    "reshaping": frozenset(
+        (
+            "top melt",
+            "pivot_table several",
+            "pivot_table margins",
+            "cut",
+            "cut intervals number",
+            "qcut intervals",
+            "wide_to_long",
+        )
+    ),
+    "functions": frozenset(
+        (
+            "apply columns",
+            "apply columns series",
+            "apply ufunc",
+            "map frame",
+            "transform",
+            "transform name",
+        )
+    ),
+}
 """What is known to run on pandas."""
 
 
