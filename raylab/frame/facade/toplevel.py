@@ -11,7 +11,7 @@ from raylab.frame.execution.cache import CACHE
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.base import LazyObject
 from raylab.frame.facade.dataframe import DataFrame, lazy_frame
-from raylab.frame.facade.state import FrameState, Levels, RangeSpec
+from raylab.frame.facade.state import FrameState
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import Scan
 from raylab.frame.plan.schema import NotNative
