@@ -136,6 +136,7 @@ def ray_findings(address: str | None = None) -> Iterator[Finding]:
     if address is None or address == "local":
         yield Finding("cluster", "none is running; a run starts one on this machine")
         return
+    was_connected = runtime.is_connected()
     try:
         cluster = runtime.connect(address)
     except ClusterError as error:
@@ -153,7 +154,8 @@ def ray_findings(address: str | None = None) -> Iterator[Finding]:
                 yield Finding(node.name, _holds(node))
         yield Finding("free", f"{runtime.free_cpus():g} cores")
     finally:
-        runtime.disconnect()
+        if not was_connected:
+            runtime.disconnect()
 
 
 def _holds(node: Node) -> str:

@@ -40,6 +40,7 @@ def run(arguments: Sequence[str]) -> int:
             "RAY_ADDRESS."
         )
     out = console()
+    was_connected = runtime.is_connected()
     runtime.connect(address)
     try:
         if options.once or not out.is_terminal:
@@ -52,7 +53,8 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        runtime.disconnect()
+        if not was_connected:
+            runtime.disconnect()
 
 
 def view() -> RenderableType:

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +59,7 @@ def save(folder: Path, checkpoint: Checkpoint, covers: Sequence[Json] = ()) -> P
         temporary.mkdir(parents=True)
         for part, arrays in checkpoint.state.parts.items():
             path = temporary / f"{part}.safetensors"
-            save_file(_contiguous(arrays), path)
+            _save_arrays(arrays, path)
         state = {**checkpoint.record, "meta": checkpoint.state.meta}
         (temporary / "state.json").write_bytes(files.to_json(state))
         entries = []
@@ -150,6 +152,16 @@ def _move_into_place(temporary: Path, target: Path) -> None:
             shutil.rmtree(temporary)
             return
     temporary.rename(target)
+
+
+def _save_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Write arrays; raises OSError with its number, which safetensors has only in its text."""
+    try:
+        save_file(_contiguous(arrays), path)
+    except SafetensorError as error:
+        if number := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+        raise
 
 
 def _contiguous(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -229,8 +229,11 @@ class RunRecorder:
             "message": text,
         }
         for name, content in (("log.txt", line), ("log.jsonl", json.dumps(entry) + "\n")):
-            with (self._path / name).open("a", encoding="utf-8") as log:
-                log.write(content)
+            try:
+                with (self._path / name).open("a", encoding="utf-8") as log:
+                    log.write(content)
+            except OSError as error:
+                raise files.cannot_write(self._path / name, error) from error
 
     def beat(self, progress: Progress) -> None:
         """Renew the status every few seconds; stops a run that another attempt has taken over."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from raylab.cli import main
 from raylab.errors import RunNotFoundError
 from raylab.experiment import Run, Until, attach, files, train
 from raylab.experiment.progress import Display
@@ -68,7 +69,7 @@ def test_of_two_drivers_at_the_same_moment_one_trains(cluster, tmp_path):
     assert all("finished" in text for text in said), said
 
 
-def test_attaching_watches_to_the_end_and_leaving_does_not_stop(cluster, tmp_path):
+def test_attaching_watches_to_the_end_and_leaving_does_not_stop(cluster, tmp_path, capsys):
     experiment = replace(
         LONG,
         runs_dir=str(tmp_path),
@@ -89,6 +90,12 @@ def test_attaching_watches_to_the_end_and_leaving_does_not_stop(cluster, tmp_pat
     watching.send_signal(signal.SIGINT)
     watching.communicate(timeout=LIMIT_S)
     assert Run(path).is_alive
+
+    assert main(["top", "--once", "--address", cluster.address]) == 0
+    said = capsys.readouterr().out
+    [line] = [line for line in said.splitlines() if Run(path).id in line]
+    assert "training" in line
+    assert "2 " in said.splitlines()[1]  # the only node, with two cores
 
     lines = Lines()
     watcher = threading.Thread(target=attach, args=(path,), kwargs={"display": lines})

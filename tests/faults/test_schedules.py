@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.namespace import run_alone
 from tests.faults.schedules import VICTIMS, schedule
 
-NUMBERS = (3, 14)  # a node lost under queries; the GCS in training
+NUMBERS = (3, 12, 14)  # a node lost under queries; node and supervisor in training; the GCS
 
 
 def test_schedules_are_replayable_and_meet_every_victim():
