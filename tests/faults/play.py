@@ -172,7 +172,8 @@ def kill_a_worker() -> None:
                 title = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if title.startswith(b"ray::") and b"Supervisor" not in title and b"IDLE" not in title:
+            idle = any(name in title for name in (b"Supervisor", b"IDLE", b"Agent"))
+            if title.startswith(b"ray::") and not idle:
                 os.kill(int(entry.name), signal.SIGKILL)
                 return
 
