@@ -157,6 +157,7 @@ class OffPolicyAgent:
         if "replay" in parts:
             self._replay.restore(parts["replay"])
         else:
+            self._replay = Replay(self._replay.spec)
             self._replay.begin(self._stored.numpy())
             reasons.append("replay is not in the checkpoint, and fills again before learning")
         return tuple(reasons)

@@ -1,28 +1,39 @@
-"""CartPole-v1 counts as solved at a mean return of 475."""
+"""CartPole-v1 counts as solved at a mean return of 475 of 500."""
 
 import pytest
 
+from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Gymnasium
 from raylab.rl.evaluate import evaluate
 from raylab.rl.inline import InlineTrainer
 
-AGENT_STEPS = 100_000
 SOLVED = 475
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_ppo_solves_cartpole(seed):
+@pytest.mark.parametrize(
+    ("algorithm", "seed", "agent_steps", "updates"),
+    [
+        *(pytest.param(PPO.classic_control(), s, 100_000, 78, id=f"ppo-{s}") for s in (1, 2, 3)),
+        pytest.param(DQN.classic_control(), 1, 40_000, 8, id="dqn-1"),
+        *(
+            pytest.param(DQN.classic_control(), s, 40_000, 8, id=f"dqn-{s}", marks=pytest.mark.slow)
+            for s in (2, 3)
+        ),
+    ],
+)
+def test_cartpole_is_solved(algorithm, seed, agent_steps, updates):
+    """A score is taken every so many updates: about 20,000 agent steps of PPO, 4,096 of DQN."""
     env = Gymnasium(id="CartPole-v1")
-    trainer = InlineTrainer(env, PPO.classic_control(), seed, AGENT_STEPS, threads=1)
+    trainer = InlineTrainer(env, algorithm, seed, agent_steps, threads=1)
 
     scores = []
-    while trainer.agent_steps < AGENT_STEPS and max(scores, default=0) < SOLVED:
-        for _ in range(78):  # about 20,000 agent steps
+    while trainer.agent_steps < agent_steps and max(scores, default=0) < SOLVED:
+        for _ in range(updates):
             trainer.update()
         result = evaluate(env, trainer.policy, episodes=20, seed=1000 + seed, greedy=True)
         scores.append(result.mean)
     trainer.close()
 
     assert scores[-1] >= SOLVED, scores
-    assert trainer.agent_steps <= AGENT_STEPS
+    assert trainer.agent_steps <= agent_steps + 4_096
