@@ -25,13 +25,9 @@ from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import (
     Aggregate,
     AggregateCall,
-    Filter,
     Node,
-    Project,
     Scan,
-    SemiJoin,
 )
-from raylab.frame.plan.windows import Window
 from raylab.frame.sources.memory import FrameSource
 from raylab.frame.sources.stored import StoredSource
 
@@ -231,25 +227,9 @@ def _memberships(plan: Node) -> list[Membership]:
             visit(operand)
 
     for node in walk(plan):
-        for expr in _expressions(node):
+        for expr in node.expressions:
             visit(expr)
     return list(found.values())
-
-
-def _expressions(node: Node) -> list[Expr]:
-    match node:
-        case Project(_, columns):
-            return [expr for _, expr in columns]
-        case Filter(_, predicate):
-            return [predicate]
-        case SemiJoin(_, _, left_on, _, _):
-            return list(left_on)
-        case Window(_, keys, _, calls):
-            return [*keys, *(c.arg for _, c in calls)]
-        case Aggregate(_, keys, calls):
-            return [expr for _, expr in keys] + [c.arg for _, c in calls]
-        case _:
-            return []
 
 
 def _members(membership: Membership) -> pl.Series:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -85,11 +84,10 @@ def _without_values(node: Node) -> Node:
     """The plan without the plans inside of memberships, whose values travel by themselves."""
     node = node.with_children(tuple(_without_values(child) for child in node.children))
     changes: dict[str, Any] = {}
-    for f in dataclasses.fields(node):  # type: ignore[arg-type]  # nodes are dataclasses
-        value = getattr(node, f.name)
+    for name, value in node.field_values():
         changed = _mapped(value, _shortened)
         if changed is not value:
-            changes[f.name] = changed
+            changes[name] = changed
     return replace(node, **changes) if changes else node  # type: ignore[type-var]  # as above
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from raylab.frame.optimizer.rewriting import walk
+from raylab.frame.optimizer.rewriting import walk_distinct
 from raylab.frame.plan.nodes import Node, Scan
 
 Lookup: TypeAlias = Callable[[Node, frozenset[str]], Node | None]
@@ -19,7 +19,7 @@ def prune_columns(root: Node, lookup: Lookup | None) -> Node:
     """
     required: dict[str, frozenset[str]] = {root.fingerprint: frozenset(root.schema)}
     kept: dict[str, Node] = {}
-    for node in walk(root):
+    for node in walk_distinct(root):
         columns = required.get(node.fingerprint)
         if columns is None:
             continue  # below a kept result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TypeAlias
 
 from raylab.frame.plan.nodes import Node
@@ -57,14 +57,24 @@ class _Done:
 
 
 def walk(node: Node) -> list[Node]:
-    """All nodes of a plan, each once, parents before children."""
+    """All nodes of a plan, each object once, parents before children."""
+    return _walk(node, id)
+
+
+def walk_distinct(node: Node) -> list[Node]:
+    """All nodes of a plan, of equal ones the first, parents before children."""
+    return _walk(node, lambda current: current.fingerprint)
+
+
+def _walk(node: Node, identity: Callable[[Node], Hashable]) -> list[Node]:
     order: list[Node] = []
-    seen: set[str] = set()
+    seen: set[Hashable] = set()
 
     def visit(current: Node) -> None:
-        if current.fingerprint in seen:
+        key = identity(current)
+        if key in seen:
             return
-        seen.add(current.fingerprint)
+        seen.add(key)
         for child in current.children:
             visit(child)
         order.append(current)

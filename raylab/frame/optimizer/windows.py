@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from raylab.errors import ExecutionError
 from raylab.frame.optimizer.rewriting import walk
+from raylab.frame.plan.base import expressions_in
 from raylab.frame.plan.expressions import Column, Expr, Over, with_operands
 from raylab.frame.plan.fingerprint import fingerprint_of
 from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, Node, Project
@@ -24,7 +24,7 @@ def compute_windows(root: Node) -> Node:
     The Window stands right above the rows that the function is bound to; what lies between it
     and the reader (filters, sorts, slices, joins) hands the column on.
     """
-    if not any(_overs(node) for node in walk(root)):
+    if not any(expr.has_window for node in walk(root) for expr in node.expressions):
         return root
     return _Rewriting().visit(root, {})
 
@@ -39,7 +39,7 @@ def _found(expressions: Iterable[Expr]) -> Demand:
     seen: set[int] = set()
 
     def visit(expr: Expr) -> None:
-        if id(expr) in seen:
+        if id(expr) in seen or not expr.has_window:
             return
         seen.add(id(expr))
         if isinstance(expr, Over):
@@ -53,27 +53,7 @@ def _found(expressions: Iterable[Expr]) -> Demand:
 
 
 def _overs(node: Node) -> Demand:
-    return _found(_expressions(node))
-
-
-def _expressions(value: Any) -> list[Expr]:
-    """All expressions in the fields of a node."""
-    found: list[Expr] = []
-    for f in dataclasses.fields(value):
-        found += _inside(getattr(value, f.name))
-    return found
-
-
-def _inside(value: Any) -> list[Expr]:
-    match value:
-        case Expr():
-            return [value]
-        case AggregateCall():
-            return [value.arg]
-        case tuple():
-            return [expr for item in value for expr in _inside(item)]
-        case _:
-            return []
+    return _found(node.expressions)
 
 
 def _computed(expr: Expr) -> Expr:
@@ -156,9 +136,9 @@ class _Rewriting:
     def _reading_columns(new: Node, node: Node, passing: Demand) -> Node:
         """The node with its own window functions read as columns, which it does not show."""
         changes = {
-            f.name: _substituted(getattr(node, f.name))
-            for f in dataclasses.fields(node)  # type: ignore[arg-type]  # nodes are dataclasses
-            if _inside(getattr(node, f.name))
+            name: _substituted(value)
+            for name, value in node.field_values()
+            if expressions_in(value)
         }
         passed = tuple((name, Column(name)) for name in passing)
         if isinstance(new, Project):

@@ -7,14 +7,13 @@ are visible is the facade's matter: to the plan all columns are equal.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from raylab.frame.plan.expressions import Expr
-from raylab.frame.plan.fingerprint import structural_fingerprint
+from raylab.frame.plan.expressions import AggregateCall, Expr
+from raylab.frame.plan.fingerprint import field_names, structural_fingerprint
 from raylab.frame.plan.printing import show
 from raylab.frame.plan.schema import HIDDEN, Schema
 
@@ -42,19 +41,27 @@ class Node:
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields: what is derived from them is derived again where the node arrives."""
-        fields = dataclasses.fields(self)  # type: ignore[arg-type]  # subclasses are dataclasses
-        return {f.name: getattr(self, f.name) for f in fields}
+        return dict(self.field_values())
+
+    def field_values(self) -> list[tuple[str, Any]]:
+        """The fields with their names."""
+        return [(name, getattr(self, name)) for name in field_names(type(self))]
 
     @cached_property
     def children(self) -> tuple[Node, ...]:
         """The nodes whose rows this one reads."""
         found: list[Node] = []
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            value = getattr(self, f.name)
-            found += [
-                v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Node)
-            ]
+        for _, value in self.field_values():
+            if isinstance(value, Node):
+                found.append(value)
+            elif isinstance(value, tuple):
+                found += [v for v in value if isinstance(v, Node)]
         return tuple(found)
+
+    @cached_property
+    def expressions(self) -> tuple[Expr, ...]:
+        """All expressions in the fields, not those inside of others."""
+        return tuple(expr for _, value in self.field_values() for expr in expressions_in(value))
 
     def with_children(self, children: tuple[Node, ...]) -> Node:
         """The same node over other children."""
@@ -62,12 +69,11 @@ class Node:
             return self
         rest = iter(children)
         changes: dict[str, Any] = {}
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            value = getattr(self, f.name)
+        for name, value in self.field_values():
             if isinstance(value, Node):
-                changes[f.name] = next(rest)
+                changes[name] = next(rest)
             elif isinstance(value, tuple) and value and isinstance(value[0], Node):
-                changes[f.name] = tuple(next(rest) for _ in value)
+                changes[name] = tuple(next(rest) for _ in value)
         return replace(self, **changes)  # type: ignore[type-var]  # subclasses are dataclasses
 
     def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
@@ -81,12 +87,22 @@ class Node:
     def describe(self) -> str:
         """The line that ``explain`` prints."""
         shown = []
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            value = getattr(self, f.name)
+        for name, value in self.field_values():
             nodes = value if isinstance(value, tuple) else (value,)
             if not any(isinstance(v, Node) for v in nodes):
-                shown.append(f"{f.name}={show(value)}")
+                shown.append(f"{name}={show(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def expressions_in(value: Any) -> list[Expr]:
+    """The expressions in the value of a field."""
+    if isinstance(value, Expr):
+        return [value]
+    if isinstance(value, AggregateCall):
+        return [value.arg]
+    if isinstance(value, tuple):
+        return [expr for item in value for expr in expressions_in(item)]
+    return []
 
 
 def columns_of(expressions: Iterable[Expr]) -> frozenset[str]:

@@ -26,6 +26,11 @@ class Expr:
         """The names of the columns that the expression reads."""
         return frozenset(name for arg in self.operands for name in arg.columns)
 
+    @cached_property
+    def has_window(self) -> bool:
+        """True when a window function is part of it."""
+        return isinstance(self, Over) or any(arg.has_window for arg in self.operands)
+
     @property
     def operands(self) -> tuple[Expr, ...]:
         """The expressions that this one is computed from."""

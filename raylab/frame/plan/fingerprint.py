@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 from typing import Any
@@ -21,16 +22,24 @@ def fingerprint_of(value: Any) -> str:
     Objects with a ``fingerprint`` of their own (nodes, expressions, sources) answer for
     themselves; their answer is cached, so that a deep plan is hashed once per node.
     """
+    if type(value) is str:
+        return f"str:{value!r}"
+    if isinstance(value, tuple):
+        return f"({','.join([fingerprint_of(item) for item in value])})"
     own = getattr(value, "fingerprint", None)
     if own is not None:
         return str(own)
-    if isinstance(value, tuple):
-        return f"({','.join(fingerprint_of(item) for item in value)})"
     return f"{type(value).__name__}:{value!r}"
 
 
 def structural_fingerprint(instance: Any) -> str:
     """The fingerprint of a dataclass: a hash of its class and its fields."""
     parts = [type(instance).__name__]
-    parts += [fingerprint_of(getattr(instance, f.name)) for f in dataclasses.fields(instance)]
+    parts += [fingerprint_of(getattr(instance, name)) for name in field_names(type(instance))]
     return hashlib.blake2b("|".join(parts).encode(), digest_size=16).hexdigest()
+
+
+@functools.cache
+def field_names(kind: type) -> tuple[str, ...]:
+    """The names of the fields of a dataclass; planning asks for them thousands of times."""
+    return tuple(f.name for f in dataclasses.fields(kind))

@@ -103,7 +103,7 @@ def field_of(expr: Expr, schema: Schema) -> Field:
     Raises:
         NotNative: a function has no native form for these dtypes.
     """
-    return _Typing(schema).field(expr)
+    return schema[expr.name] if isinstance(expr, Column) else _Typing(schema).field(expr)
 
 
 def window_field(
