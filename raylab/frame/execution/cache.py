@@ -38,20 +38,20 @@ class ResultCache:
             self._frames.move_to_end(node.fingerprint)
             return frame
 
-    def put(self, node: Node, frame: pl.DataFrame) -> None:
-        """Keeps the node's rows, which must be in its order, if the budget allows."""
+    def put(self, fingerprint: str, frame: pl.DataFrame) -> None:
+        """Keeps a node's rows, which must be in its order, if the budget allows."""
         size = int(frame.estimated_size())
         budget = settings.get("cache_bytes")
         if size > budget:
             return
         with self._lock:
-            known = self._frames.pop(node.fingerprint, None)
+            known = self._frames.pop(fingerprint, None)
             if known is not None:
                 self._bytes -= int(known.estimated_size())
                 new = [name for name in known.columns if name not in frame.columns]
                 frame = frame.with_columns(known.select(new)) if new else frame
                 size = int(frame.estimated_size())
-            self._frames[node.fingerprint] = frame
+            self._frames[fingerprint] = frame
             self._bytes += size
             while self._bytes > budget and len(self._frames) > 1:
                 _, dropped = self._frames.popitem(last=False)
@@ -67,7 +67,7 @@ class ResultCache:
                 frame = self.get(node, columns)
                 if frame is None:
                     frame = compute()
-                    self.put(node, frame)
+                    self.put(node.fingerprint, frame)
                 return frame.select(list(node.schema))
         finally:
             with self._lock:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
 
 import polars as pl
 
@@ -13,15 +15,15 @@ from raylab.errors import ExecutionError
 from raylab.frame import settings
 from raylab.frame.execution.cache import CACHE
 from raylab.frame.execution.estimates import estimated_bytes
+from raylab.frame.execution.keeping import inexact_aggregate, keeping
 from raylab.frame.execution.local import run_stages
 from raylab.frame.execution.lowering import Lowering
-from raylab.frame.execution.placement import choose, partitions_on_ray
+from raylab.frame.execution.placement import Placement, choose, partitions_on_ray
 from raylab.frame.execution.planner import plan_stages
 from raylab.frame.optimizer import optimize
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.optimizer.windows import compute_windows
 from raylab.frame.plan.expressions import Expr, Literal, Membership
-from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import (
     Aggregate,
     AggregateCall,
@@ -67,7 +69,7 @@ def run(node: Node, *, ordered: bool) -> pl.DataFrame:
     """The rows of a plan, computed now; nothing is kept."""
     plan, members = _prepared(node)
     placement = choose(plan)
-    try:
+    with _engine_errors(plan):
         if placement.runner == "ray":
             from raylab.frame.execution.remote import run_on_ray
 
@@ -78,9 +80,6 @@ def run(node: Node, *, ordered: bool) -> pl.DataFrame:
             frame = pl.concat(run_stages(stage, members))
         else:
             frame = collect(Lowering(members=members).root(plan, ordered=ordered))
-    except pl.exceptions.PolarsError as error:
-        check_sources(plan)
-        raise ExecutionError(f"the engine failed on\n{_told(plan)}\n{error}") from error
     return frame.select(list(node.schema))
 
 
@@ -112,7 +111,7 @@ def _streamed(node: Node, rows: int) -> Iterator[pl.DataFrame]:
     plan, members = _prepared(compute_windows(node))
     placement = choose(plan)
     names = list(node.schema)
-    try:
+    with _engine_errors(plan):
         if placement.runner == "ray":
             from raylab.frame.execution.remote import stream_on_ray
 
@@ -123,9 +122,6 @@ def _streamed(node: Node, rows: int) -> Iterator[pl.DataFrame]:
             frames = lowered.collect_batches(chunk_size=rows, engine="streaming")
         for frame in frames:
             yield frame.select(names)
-    except pl.exceptions.PolarsError as error:
-        check_sources(plan)
-        raise ExecutionError(f"the engine failed on\n{_told(plan)}\n{error}") from error
 
 
 def _regrouped(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
@@ -182,10 +178,54 @@ def count_rows(node: Node) -> int:
     return int(execute_small(_counting(below)).item())
 
 
-def reduce_rows(node: Node, calls: tuple[tuple[str, AggregateCall], ...]) -> pl.DataFrame:
-    """One row of aggregations over all rows of a node."""
-    _keep_inexact(node)
-    return execute_small(Aggregate(node, (), calls))
+Calls: TypeAlias = tuple[tuple[str, AggregateCall], ...]
+
+
+def reduce_rows(node: Node, calls: Calls, together: Calls = ()) -> pl.DataFrame:
+    """One row of aggregations over all rows of a node; float aggregates below are kept.
+
+    Args:
+        node: the rows.
+        calls: what is asked for.
+        together: what is computed in the same pass where that costs little, for later questions;
+            of use when all of ``calls`` is among it.
+    """
+    plan = compute_windows(Aggregate(node, (), calls))
+    if {name for name, _ in calls} <= {name for name, _ in together} and _in_one_pass(plan):
+        plan = compute_windows(Aggregate(node, (), together))
+    return CACHE.compute_once(plan, lambda: _run_and_keep(plan))
+
+
+def _run_and_keep(plan: Node) -> pl.DataFrame:
+    below = inexact_aggregate(plan)
+    if below is None:
+        return run(plan, ordered=False)
+    if not _in_one_pass(plan):
+        execute(below)
+        return run(plan, ordered=False)
+    optimized, members = _prepared(keeping(plan, below))
+    lowering = Lowering(members=members)
+    last = lowering.root(optimized, ordered=False)
+    with _engine_errors(optimized):
+        *frames, result = pl.collect_all([*lowering.kept.values(), last], engine="streaming")
+    for fingerprint, frame in zip(lowering.kept, frames, strict=True):
+        CACHE.put(fingerprint, frame)
+    return result.select(list(plan.schema))
+
+
+@contextmanager
+def _engine_errors(plan: Node) -> Iterator[None]:
+    """Says on which plan the engine failed, unless one of its files has changed."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        check_sources(plan)
+        raise ExecutionError(f"the engine failed on\n{_told(plan)}\n{error}") from error
+
+
+def _in_one_pass(plan: Node) -> bool:
+    """Whether one streaming query of this process computes a plan."""
+    return choose(plan) == Placement("local", 1)
 
 
 def execute_small(node: Node) -> pl.DataFrame:
@@ -196,24 +236,6 @@ def execute_small(node: Node) -> pl.DataFrame:
 
 def _counting(node: Node) -> Node:
     return Aggregate(node, (), (("rows", AggregateCall("size", Literal(True))),))
-
-
-def _keep_inexact(node: Node) -> None:
-    """Computes float aggregates below a reduction once.
-
-    Two runs of a streaming sum may differ in the last bits: a maximum of sums and a later filter
-    by it must see the same sums.
-    """
-    for below in walk(node):
-        if isinstance(below, Aggregate) and below.keys and _inexact(below):
-            if CACHE.get(below, frozenset(below.schema)) is None:
-                execute(below)
-            return
-
-
-def _inexact(node: Aggregate) -> bool:
-    floats = (c for name, c in node.calls if node.schema[name].kind == "float")
-    return any(AGGREGATIONS[c.function].name not in ("min", "max", "first", "last") for c in floats)
 
 
 def _memberships(plan: Node) -> list[Membership]:

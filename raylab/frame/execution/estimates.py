@@ -16,10 +16,19 @@ from raylab.frame.plan.nodes import (
     TopK,
 )
 from raylab.frame.plan.schema import Dtype, kind_of
+from raylab.frame.plan.windows import Window
 
 _WIDTHS = {"bool": 1, "int": 8, "float": 8, "datetime": 8, "timedelta": 8}
 _TEXT_WIDTH = 24
 """A view of 16 bytes and some text: beside numbers it is the text that makes rows wide."""
+
+
+_WORK = (Aggregate, Distinct, Join, SemiJoin, Window)
+
+
+def is_work(node: Node) -> bool:
+    """Whether more is done for a node than reading, choosing and computing row by row."""
+    return any(isinstance(below, _WORK) for below in walk(node))
 
 
 def scanned_bytes(plan: Node) -> int:

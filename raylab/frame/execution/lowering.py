@@ -6,15 +6,19 @@ to choose it. ``lower_node`` dispatches on the class of the node; a new node reg
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import singledispatch
 from typing import Literal
 
 import polars as pl
 
+from raylab.frame.execution.estimates import is_work
 from raylab.frame.execution.physical import Place
 from raylab.frame.kernels.compiler import Compiler
+from raylab.frame.optimizer.rewriting import walk, walk_distinct
 from raylab.frame.plan.functions import field_of
+from raylab.frame.plan.keep import Keep
 from raylab.frame.plan.nodes import (
     HIDDEN,
     Aggregate,
@@ -53,22 +57,44 @@ class Lowering:
     ) -> None:
         self.inputs = inputs or {}
         self.members = members or {}
+        self.kept: dict[str, pl.LazyFrame] = {}
+        """The rows of Keep nodes, by the fingerprint of what they are the result of."""
         self._known: dict[tuple[str, bool], pl.LazyFrame] = {}
+        self._once: dict[str, bool] = {}
 
     def lower(self, node: Node, *, ordered: bool) -> pl.LazyFrame:
         """A lazy frame with at least the node's columns; in its order only when asked."""
-        key = (node.fingerprint, ordered)
+        once = self._once.get(node.fingerprint)
+        key = (node.fingerprint, ordered if once is None else once)
         if key not in self._known:
-            self._known[key] = lower_node(node, self, ordered)
+            frame = lower_node(node, self, key[1])
+            self._known[key] = frame if once is None else frame.select(list(node.schema)).cache()
         return self._known[key]
 
     def root(self, node: Node, *, ordered: bool) -> pl.LazyFrame:
-        """The lazy frame of a whole plan, with exactly its columns."""
+        """The lazy frame of a whole plan, with exactly its columns.
+
+        Work that several nodes read is done once, in its order if one of them must see that.
+        """
+        shared = _shared_work(node)
+        if shared:
+            trial = Lowering(self.inputs, self.members)
+            trial.lower(node, ordered=ordered)
+            self._once = {name: (name, True) in trial._known for name in shared}
         return self.lower(node, ordered=ordered).select(list(node.schema))
 
     def compiler(self, node: Node) -> Compiler:
         """A compiler for expressions over the node."""
         return Compiler(node.schema, self.members)
+
+
+def _shared_work(root: Node) -> set[str]:
+    """Nodes that several others read and that are worth to be computed only once."""
+    readers = Counter(child.fingerprint for node in walk_distinct(root) for child in node.children)
+    several = {name for name, count in readers.items() if count > 1}
+    return {
+        node.fingerprint for node in walk(root) if node.fingerprint in several and is_work(node)
+    }
 
 
 @singledispatch
@@ -123,6 +149,13 @@ def _project(node: Project, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
     if any(expr.columns for _, expr in node.columns):
         return child.select(columns)
     return child.with_columns(columns).select([name for name, _ in node.columns])
+
+
+@lower_node.register
+def _keep(node: Keep, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
+    frame = lowering.lower(node.child, ordered=True).select(list(node.schema)).cache()
+    lowering.kept[node.original] = frame
+    return frame
 
 
 @lower_node.register

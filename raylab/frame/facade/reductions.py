@@ -9,13 +9,22 @@ import pandas as pd
 
 from raylab.frame.execution import engine
 from raylab.frame.execution.conversion import to_array
+from raylab.frame.execution.estimates import is_work
 from raylab.frame.facade.base import native
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, settle
 from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import Aggregate, AggregateCall
-from raylab.frame.plan.schema import NotNative
+from raylab.frame.plan.schema import FLOAT64, INT64, NotNative
 
 _NUMBERS = ("int", "float", "bool")
+_UNDEFINED = ("mean", "median", "std", "var", "sem", "skew", "kurt")
+"""Reductions that are missing where there is nothing to reduce."""
+
+_DDOF = (("ddof", 1),)
+_USUAL: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = (
+    *(("sum", ()), ("mean", ()), ("min", ()), ("max", ()), ("count", ())),
+    *(("std", _DDOF), ("var", _DDOF)),
+)
 
 
 def scalar(state: SeriesState, function: str, **params: Any) -> Any:
@@ -23,16 +32,38 @@ def scalar(state: SeriesState, function: str, **params: Any) -> Any:
     series = settle(state)
     if function in ("mean", "median") and series.field.dtype == np.dtype("float32"):
         raise NotNative("an average as float32")
-    call = AggregateCall(function, series.expr, tuple(sorted(params.items())))
+    given = tuple(sorted(params.items()))
     field = AGGREGATIONS[function].result(series.field, params)
-    calls = (("value", call), ("present", AggregateCall("count", series.expr)))
-    row = engine.reduce_rows(series.rows, calls)
-    if not row["present"][0] and function in ("min", "max"):
+    call = AggregateCall(function, series.expr, given)
+    asked = (f"{function} {given}", call)
+    value = engine.reduce_rows(series.rows, (asked,), _together(series))[asked[0]]
+    if value[0] is None and function in ("min", "max"):
         raise NotNative("a reduction of nothing")
-    nothing = row["value"][0] is None or not row["present"][0]
-    if nothing and function in ("mean", "median", "std", "var", "sem", "skew", "kurt"):
+    unknown = value[0] is None or value[0] != value[0]
+    if unknown and function in _UNDEFINED and _all_missing(series, value):
         return float("nan")  # not NumPy's: pandas gives the constant where nothing was averaged
-    return pd.Series(to_array(row["value"], field.dtype)).iloc[0]
+    return pd.Series(to_array(value, field.dtype)).iloc[0]
+
+
+def _all_missing(series: SeriesState, value: Any) -> bool:
+    """Whether nothing was averaged; NaN alone may also come from infinities."""
+    if value[0] is None:
+        return True
+    calls = (("count", AggregateCall("count", series.expr)),)
+    return int(engine.reduce_rows(series.rows, calls)["count"][0]) == 0
+
+
+def _together(series: SeriesState) -> tuple[tuple[str, AggregateCall], ...]:
+    """The reductions that one pass over the rows computes, whichever of them is asked for first.
+
+    Where joins or aggregations lie below, the rows cost more than all of these, and the next
+    question is often about the same column.
+    """
+    if series.field.dtype not in (INT64, FLOAT64) or not is_work(series.rows):
+        return ()
+    return tuple(
+        (f"{name} {params}", AggregateCall(name, series.expr, params)) for name, params in _USUAL
+    )
 
 
 def _columns(frame: FrameState, numeric_only: bool) -> list[str]:
@@ -128,8 +159,7 @@ _spread("sem")
 
 @native(pd.Series)
 def count(series: SeriesState) -> Any:
-    row = engine.reduce_rows(series.rows, (("value", AggregateCall("count", series.expr)),))
-    return np.int64(row["value"][0])
+    return np.int64(scalar(series, "count"))
 
 
 @native(pd.Series)
