@@ -72,23 +72,32 @@ class EachGroup:
         done: list[tuple[int, list[Any]]] = []
         failure: tuple[int, Any, Exception, str] | None = None
         first = positions.groupby(keys, sort=False, dropna=self.dropna).first().tolist()
-        groups: Any = frame.groupby(keys, sort=False, dropna=self.dropna)
+        only = self.parts[0] if len(self.parts) == 1 else None
+        chosen: Any = frame if only is None else frame[_labels(only)]  # once, not in each group
+        groups = chosen.groupby(keys, sort=False, dropna=self.dropna)
         for place, (key, group) in zip(first, groups, strict=True):
             name = key[0] if len(self.keys) == 1 else key
             try:
-                done.append((place, [self._called(part, group, name) for part in self.parts]))
+                if only is not None:
+                    done.append((place, [self._called(only, group, name)]))
+                else:
+                    given = ((part, group[_labels(part)]) for part in self.parts)
+                    done.append((place, [self._called(part, g, name) for part, g in given]))
             except Exception as error:  # noqa: BLE001  a failure travels as a result
                 trace = "".join(traceback.format_exception(error))
                 failure = (place, name, error, trace)
                 break
         return _pickled(done, failure)
 
-    def _called(self, part: Part, group: Any, name: Any) -> Any:
-        chosen = part.columns if isinstance(part.columns, str) else list(part.columns)
-        given = group[chosen]
+    def _called(self, part: Part, given: Any, name: Any) -> Any:
         if self.named:
             object.__setattr__(given, "name", name)
         return part.function(given)
+
+
+def _labels(part: Part) -> str | list[str]:
+    """What selects the columns of a part: one as a series, several as a frame."""
+    return part.columns if isinstance(part.columns, str) else list(part.columns)
 
 
 def _pickled(done: list[tuple[int, list[Any]]], failure: Any) -> bytes:
