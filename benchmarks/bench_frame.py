@@ -18,11 +18,13 @@ from matplotlib.figure import Figure
 
 from benchmarks.common import RESULTS, ROOT, Result, Row, installed_versions
 from benchmarks.frame.data import load
-from benchmarks.frame.run import ALL_SUITES, SMALL_ROWS
+from benchmarks.frame.run import ALL_SUITES, SMALL_ROWS, SOURCES
 from benchmarks.interleave import Comparison, Program, interleave
 
 OURS, ON_RAY, PEER = "raylab", "raylab on ray", "pandas"
 CHECK = "check "
+SPARE_ROUNDS = 2
+"""Rounds beyond the wanted pairs, in the place of disturbed ones; then it is done with fewer."""
 LIBRARIES = ("pandas", "polars", "pyarrow", "numpy", "ray")
 
 
@@ -35,6 +37,7 @@ def program(system: str, suite: str, args: argparse.Namespace) -> Program:
     rows = max(1, args.rows // 10) if suite == "udf" else args.rows
     command = [sys.executable, "-m", "benchmarks.frame.run", "--system", system]
     command += ["--suite", suite, "--rows", str(rows), "--seconds-each", str(args.seconds_each)]
+    command += ["--sources", *args.sources]
     return Program(
         system=system,
         command=tuple(command),
@@ -150,6 +153,7 @@ def benchmark(args: argparse.Namespace) -> Result:
             [program(system, suite, args) for system in systems],
             pairs=args.pairs,
             max_foreign_share=args.max_foreign_share,
+            max_rounds=args.pairs + SPARE_ROUNDS,
         )
         compare_answers(comparison, systems)
         suite_rows, suite_ratios = suite_result(suite, comparison, systems)
@@ -166,6 +170,7 @@ def benchmark(args: argparse.Namespace) -> Result:
         versions=installed_versions(LIBRARIES),
         settings={
             "rows": args.rows,
+            "sources": list(args.sources),
             "udf_rows": max(1, args.rows // 10),
             "dtypes": "int64, float64, str; missing values in the metrics only",
             "answers": "as pandas objects; checksums equal pandas' to 1e-9",
@@ -181,8 +186,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--suites", choices=ALL_SUITES, nargs="+", default=list(ALL_SUITES))
+    parser.add_argument("--sources", choices=SOURCES, nargs="+", default=["memory"])
     parser.add_argument("--pairs", type=int, default=5, help="undisturbed pairs per suite")
-    parser.add_argument("--seconds-each", type=float, default=0.2, help="per small operation")
+    parser.add_argument("--seconds-each", type=float, default=0.1, help="per small operation")
     parser.add_argument("--limit-s", type=float, default=1800.0, help="per system and round")
     parser.add_argument("--max-foreign-share", type=float, default=0.03)
     parser.add_argument("--without-ray", action="store_true", help="leave out functions on Ray")
