@@ -117,18 +117,22 @@ def run_groups(node: OpaqueGroups) -> dict[int, list[Any]]:
     """The results of each group, by the number of its first row.
 
     Raises:
-        Exception: what the function raised, with a note that names the group.
+        Exception: what the function raised, with a note that names the group and the partition.
     """
     results: dict[int, list[Any]] = {}
     failures = []
-    for part in engine.run(node, ordered=False)[RESULTS].to_list():
+    parts = engine.run(node, ordered=False)[RESULTS].to_list()
+    for number, part in enumerate(parts, start=1):
         done, failure = pickle.loads(part)  # noqa: S301  pickled by this program
         results.update(done)
         if failure is not None:
-            failures.append(failure)
+            failures.append((*failure, number))
     if failures:
-        _, name, error, trace = min(failures, key=lambda failure: int(failure[0]))
-        error.add_note(f"raylab: {node.task} raised in group {name!r}.\n{trace}")
+        _, name, error, trace, number = min(failures, key=lambda failure: int(failure[0]))
+        error.add_note(
+            f"raylab: {node.task} raised in group {name!r} "
+            f"(partition {number} of {len(parts)}).\n{trace}"
+        )
         raise error
     return results
 

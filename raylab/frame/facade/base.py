@@ -19,7 +19,7 @@ from pandas.api.extensions import no_default
 
 from raylab.errors import ExecutionError, MemoryBudgetError
 from raylab.frame import settings, support
-from raylab.frame.plan.schema import NotNative
+from raylab.frame.plan.schema import NotNative, UnknownLabel
 
 Native = TypeVar("Native", bound=Callable[..., Any])
 
@@ -170,6 +170,8 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
             given = _supported(arguments, signature(), taken, takes_rest)
             result = implementation(state, **given)
         except NotNative as reason:
+            if isinstance(reason, UnknownLabel):
+                raise_as_pandas(base, self, args, kwargs)
             with support.falling_back(f"{owner.__name__}.{name}", str(reason)):
                 return _adopted(base(self, *args, **kwargs))
         if inplace:
@@ -179,6 +181,32 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
         return wrap(result, self)
 
     return method
+
+
+EMPTY: dict[type, Callable[[Any], Any]] = {}
+"""From the class of a state to the function that makes pandas' object of it, without rows."""
+
+
+def raise_as_pandas(base: Callable[..., Any], self: Any, args: Any, kwargs: Any) -> None:
+    """Raises the KeyError of a pandas method, which it words over objects without rows.
+
+    Nothing is computed; where the method raises no KeyError, it is to run over the rows.
+    """
+
+    def without_rows(value: Any) -> Any:
+        state = value.__dict__.get("_lazy") if isinstance(value, LazyObject) else None
+        state = state or getattr(value, "__dict__", {}).get("_lazy_state")
+        make = EMPTY.get(type(state))
+        return value if make is None else make(state)
+
+    given = [without_rows(value) for value in args]
+    named = {name: without_rows(value) for name, value in kwargs.items()}
+    try:
+        base(without_rows(self), *given, **named)
+    except KeyError:
+        raise
+    except Exception:  # noqa: BLE001  over the rows it may be another one, or none
+        return
 
 
 def _adopted(value: Any) -> Any:

@@ -10,11 +10,12 @@ import pandas as pd
 
 from raylab.frame.execution import engine
 from raylab.frame.execution.conversion import to_array, to_index, to_positions
-from raylab.frame.facade.base import WRAPPERS, LazyObject, become, check_budget
+from raylab.frame.facade.base import EMPTY, WRAPPERS, LazyObject, become, check_budget
 from raylab.frame.facade.memory import frame_in_memory
 from raylab.frame.facade.state import (
     FrameState,
     IndexSpec,
+    Levels,
     RangeSpec,
     dtype_of,
     value_node,
@@ -225,6 +226,21 @@ def lazy_frame(state: FrameState, like: Any = None) -> DataFrame:
 
 
 WRAPPERS[FrameState] = lazy_frame
+
+
+def without_rows(state: FrameState) -> pd.DataFrame:
+    """The labels and dtypes of a state, and no rows."""
+    columns = {c: pd.Series([], dtype=f.dtype) for c, f in state.fields.items()}
+    frame = pd.DataFrame(columns)
+    if isinstance(state.index, Levels):
+        arrays: list[list[Any]] = [[] for _ in state.index.exprs]
+        several = len(arrays) > 1
+        index: Any = pd.MultiIndex.from_arrays(arrays) if several else pd.Index(arrays[0])
+        frame.index = index.set_names(list(state.index.names))
+    return frame
+
+
+EMPTY[FrameState] = without_rows
 
 
 def compute_frame(state: FrameState) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.accessors import LazyCompanion
-from raylab.frame.facade.base import WRAPPERS, native, wrap
+from raylab.frame.facade.base import EMPTY, WRAPPERS, native, wrap
+from raylab.frame.facade.dataframe import without_rows
 from raylab.frame.facade.indexes import level_positions
 from raylab.frame.facade.labelling import labelled
 from raylab.frame.facade.positions import computed_index, held, over_rows
@@ -28,7 +29,7 @@ from raylab.frame.facade.state import (
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, Filter, Node, Slice, typed
-from raylab.frame.plan.schema import NotNative, is_category
+from raylab.frame.plan.schema import NotNative, UnknownLabel, is_category
 
 _NUMBERS = ("int", "float", "bool")
 _WIDE = (np.dtype("int64"), np.dtype("uint64"))
@@ -90,6 +91,19 @@ def _face(state: GroupState, _: Any = None) -> Any:
 
 
 WRAPPERS[GroupState] = _face
+
+
+def _without_rows(state: GroupState) -> Any:
+    """Pandas' groupby of the same columns, without rows."""
+    frame: Any = without_rows(state.frame)
+    keys = [name if name in state.labels else pd.Series([], name=name) for name, _ in state.keys]
+    groups: Any = frame.groupby(keys, as_index=state.as_index)
+    if state.selected is None:
+        return groups
+    return groups[state.selected if isinstance(state.selected, str) else list(state.selected)]
+
+
+EMPTY[GroupState] = _without_rows
 
 
 def pandas_groupby(state: GroupState) -> Any:
@@ -175,6 +189,8 @@ def as_keys(frame: FrameState, by: Any, level: Any) -> tuple[FrameState, Any]:
             if key in frame.columns:
                 raise NotNative("a key that is a column and a level")
             return _level_series(frame, named.index(key))
+        if isinstance(key, str) and key not in frame.columns:
+            raise UnknownLabel("a key that is no column")
         if isinstance(key, pd.Series | str) or is_scalar(key):
             return key
         if callable(key) or isinstance(key, dict):

@@ -13,7 +13,7 @@ from pandas.core.window.expanding import Expanding, ExpandingGroupBy
 from pandas.core.window.rolling import Rolling, RollingGroupBy
 
 from raylab.frame.facade.accessors import LazyCompanion
-from raylab.frame.facade.base import WRAPPERS, native, wrap
+from raylab.frame.facade.base import EMPTY, WRAPPERS, native, wrap
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.grouping import GroupState, pandas_groupby
 from raylab.frame.facade.selection import label_list
@@ -122,6 +122,18 @@ def _pandas_windows(state: MovingState) -> Any:
     if state.selected is None:
         return windows
     return windows[state.selected if isinstance(state.selected, str) else list(state.selected)]
+
+
+def _without_rows(state: MovingState) -> Any:
+    """Pandas' windows over the same columns, without rows."""
+    make = EMPTY.get(type(state.base))
+    if make is None or state.times is not None:
+        return None
+    shape = {name: value for name, value in state.shape if value is not None}
+    return getattr(make(state.base), state.kind)(**shape)
+
+
+EMPTY[MovingState] = _without_rows
 
 
 def count(value: Any, smallest: int, name: str) -> int:

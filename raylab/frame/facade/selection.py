@@ -25,7 +25,7 @@ from raylab.frame.facade.state import (
 )
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import HIDDEN, Distinct, Filter, Node, Slice
-from raylab.frame.plan.schema import NotNative
+from raylab.frame.plan.schema import NotNative, UnknownLabel
 
 _AXIS_COLUMNS = (1, "columns")
 
@@ -38,7 +38,7 @@ def label_list(frame: FrameState, labels: Any) -> list[str]:
     """
     found = [labels] if isinstance(labels, str) or not is_list_like(labels) else list(labels)
     if not all(type(label) is str and label in frame.columns for label in found):
-        raise NotNative("labels that are not columns")
+        raise UnknownLabel("labels that are not columns")
     return found
 
 

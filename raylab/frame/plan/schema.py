@@ -42,6 +42,10 @@ class NotNative(Exception):  # noqa: N818  a signal between plan and facade, nev
     """The operation has no native form; the message names the argument or dtype in the way."""
 
 
+class UnknownLabel(NotNative):
+    """A label is not there: pandas words its error over a frame without rows, at once."""
+
+
 @dataclass(frozen=True)
 class Field:
     """A column's pandas dtype and what may be missing in it.
