@@ -112,7 +112,7 @@ def test_an_error_names_the_group(partitions: int, data: pandas.DataFrame, lazy:
 
     (note,) = raised.value.__notes__
     assert "in group 3" in note
-    assert "partition 1 of 1" in note
+    assert f"of {partitions})" in note
     assert "fail" in note
 
 
