@@ -14,6 +14,7 @@ import pandas as _pandas
 
 import raylab.frame.settings as _settings  # noqa: F401  registers the options
 from raylab.frame.facade.adoption import adopting as _adopting
+from raylab.frame.facade.asof import merge_asof
 from raylab.frame.facade.concatenation import concat
 from raylab.frame.facade.encoding import crosstab, cut, get_dummies, qcut
 from raylab.frame.facade.parsing import to_datetime, to_numeric
@@ -50,6 +51,7 @@ __all__ = [  # noqa: PLE0604  the rest is pandas' own list
     "from_polars",
     "get_dummies",
     "merge",
+    "merge_asof",
     "qcut",
     "read_csv",
     "read_parquet",

@@ -775,16 +775,7 @@ FALLS_BACK: dict[str, frozenset[str]] = {
             "sample",
         )
     ),
-    "merge": frozenset(
-        (
-            "by level names",
-            "merge_asof",
-            "merge_asof by",
-            "merge_asof nearest",
-            "merge_asof forward",
-            "merge_ordered",
-        )
-    ),
+    "merge": frozenset(("by level names", "merge_asof nearest", "merge_ordered")),
     "order": frozenset(("concat aligned columns",)),
     "text": frozenset(
         (

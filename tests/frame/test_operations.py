@@ -235,6 +235,8 @@ OPERATIONS: dict[str, Operation] = {
     "merge sorted": lambda p, d: d.merge(d[["key", "y"]].head(9), on="key", sort=True, suffixes=("", "_r")),
     "merge series": lambda p, d: d.merge(d.groupby("key").y.sum().rename("total"), on="key"),
     "merge anti": lambda p, d: d.merge(d[["small"]].head(50), on="small", how="left_anti"),
+    "merge_asof": lambda p, d: p.merge_asof(d.sort_values("day", kind="stable")[["day", "key", "x"]], d.sort_values("day", kind="stable")[["day", "key", "y"]].iloc[::5], on="day", by="key"),
+    "merge_asof forward": lambda p, d: p.merge_asof(d.sort_values("x", kind="stable")[["x", "key"]], d.sort_values("x", kind="stable")[["x", "y"]].iloc[::5], on="x", direction="forward", allow_exact_matches=False),
     "merge widths": lambda p, d: d[["small", "x"]].merge(d[["key", "y"]].head(9), left_on="small", right_on="key"),
     "join": lambda p, d: d[["x"]].join(d[["y"]].head(20)),
     "join on": lambda p, d: d[["key", "x"]].join(d.groupby("key")[["y"]].sum(), on="key"),

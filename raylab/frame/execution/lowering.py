@@ -22,6 +22,7 @@ from raylab.frame.plan.keep import Keep
 from raylab.frame.plan.nodes import (
     HIDDEN,
     Aggregate,
+    AsofJoin,
     Concat,
     Distinct,
     Explode,
@@ -214,6 +215,26 @@ def _join(node: Join, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
         nulls_equal=may_match,
         maintain_order=order,
     )
+
+
+@lower_node.register
+def _asof_join(node: AsofJoin, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
+    place = f"{POSITION} of asof"
+    left = lowering.lower(node.left, ordered=True).select(list(node.left.schema))
+    right = lowering.lower(node.right, ordered=True).select(list(node.right.schema))
+    joined = left.with_row_index(place).join_asof(
+        right,
+        left_on=node.on[0],
+        right_on=node.on[1],
+        by_left=[one for one, _ in node.by] or None,
+        by_right=[other for _, other in node.by] or None,
+        strategy=node.direction,
+        tolerance=node.tolerance,
+        allow_exact_matches=node.exact,
+        coalesce=False,
+        check_sortedness=False,
+    )
+    return joined.sort(place).select(list(node.schema)) if ordered else joined
 
 
 @lower_node.register

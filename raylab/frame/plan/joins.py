@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from raylab.frame.plan.base import Node, columns_of
-from raylab.frame.plan.expressions import Column, Expr
-from raylab.frame.plan.rows import Slice
+from raylab.frame.plan.expressions import Column, Expr, call
+from raylab.frame.plan.rows import Filter, Slice
 from raylab.frame.plan.schema import Field, Schema, promoted
 
 
@@ -82,6 +82,47 @@ class Join(Node):
         return (
             (columns & frozenset(self.left.schema)) | frozenset(self.left_on),
             (columns & frozenset(self.right.schema)) | frozenset(self.right_on),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class AsofJoin(Node):
+    """Each left row with the right row whose key is nearest; both sides are sorted by it.
+
+    The names of the two sides are disjoint. Rows come in the order of the left side.
+
+    Attributes:
+        on: the key of the left and of the right side.
+        by: pairs of columns that must be equal; the result has the left ones.
+        direction: where the nearest key is looked for.
+        exact: whether an equal key counts.
+        tolerance: how far the key may be: a number, or a timedelta as the engine's literal.
+    """
+
+    left: Node
+    right: Node
+    on: tuple[str, str]
+    by: tuple[tuple[str, str], ...]
+    direction: Literal["backward", "forward"]
+    exact: bool
+    tolerance: Any = None
+
+    @cached_property
+    def schema(self) -> Schema:
+        matched = Filter(self, call("isna", Column(self.on[1])))
+        probe = Slice(matched, 0, 1)
+        equal = {other for _, other in self.by}
+        fields = {name: f for name, f in self.right.schema.items() if name not in equal}
+        right = {name: _widened(f, probe) for name, f in fields.items()}
+        key = self.right.schema[self.on[1]]
+        right[self.on[1]] = replace(key, nullable=True)
+        return {**self.left.schema, **right}
+
+    def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
+        ones, others = zip(self.on, *self.by, strict=True)
+        return (
+            (columns & frozenset(self.left.schema)) | frozenset(ones),
+            (columns & frozenset(self.right.schema)) | frozenset(others),
         )
 
 

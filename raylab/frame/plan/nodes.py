@@ -6,7 +6,7 @@ Nodes for single purposes (windows, Python functions) stand in files of their ow
 from raylab.frame.plan.base import Node, columns_of, hidden_name
 from raylab.frame.plan.expressions import AggregateCall
 from raylab.frame.plan.groups import Aggregate
-from raylab.frame.plan.joins import Join, SemiJoin
+from raylab.frame.plan.joins import AsofJoin, Join, SemiJoin
 from raylab.frame.plan.leaves import Input, Scan, Source
 from raylab.frame.plan.printing import show
 from raylab.frame.plan.rows import (
@@ -27,6 +27,7 @@ __all__ = [
     "HIDDEN",
     "Aggregate",
     "AggregateCall",
+    "AsofJoin",
     "Concat",
     "Distinct",
     "Explode",
