@@ -17,11 +17,12 @@ from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 from raylab.frame.execution import engine
 from raylab.frame.execution.grouped_tasks import EachGroup, Part, run_groups
 from raylab.frame.facade.adoption import adopt
+from raylab.frame.facade.aggregating import aggregate_frame, aggregate_series
 from raylab.frame.facade.base import native
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.grouped_rows import chosen_rows
 from raylab.frame.facade.grouped_rows import transform as transform_natively
-from raylab.frame.facade.grouping import GroupState, aggregate_frame, aggregate_series
+from raylab.frame.facade.grouping import GroupState
 from raylab.frame.facade.operators import constant
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, value_node
 from raylab.frame.plan.expressions import Expr, call

@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_scalar
 from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.accessors import LazyCompanion
 from raylab.frame.facade.base import EMPTY, WRAPPERS, native, wrap
 from raylab.frame.facade.dataframe import without_rows
-from raylab.frame.facade.indexes import level_positions
-from raylab.frame.facade.labelling import labelled
-from raylab.frame.facade.positions import computed_index, held, over_rows
+from raylab.frame.facade.group_keys import as_keys
+from raylab.frame.facade.positions import over_rows
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import (
     FrameState,
@@ -29,7 +27,7 @@ from raylab.frame.facade.state import (
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, Filter, Node, Slice, typed
-from raylab.frame.plan.schema import NotNative, UnknownLabel, is_category
+from raylab.frame.plan.schema import NotNative, is_category
 
 _NUMBERS = ("int", "float", "bool")
 _WIDE = (np.dtype("int64"), np.dtype("uint64"))
@@ -165,55 +163,6 @@ def __getitem__(group: GroupState, key: Any) -> GroupState:
     return replace(group, selected=tuple(labels))
 
 
-def as_keys(frame: FrameState, by: Any, level: Any) -> tuple[FrameState, Any]:
-    """Keys as labels and series: levels of the index, arrays and functions of labels become such.
-
-    Raises:
-        NotNative: a key of another kind.
-    """
-    if level is not None:
-        if by is not None:
-            raise NotNative("keys beside levels")
-        frame = frame.pinned()
-        places = level_positions(frame.index, level)
-        several = isinstance(level, list | tuple)
-        keys = [_level_series(frame, place) for place in places]
-        return frame, keys if several else keys[0]
-    index = frame.index
-    named = index.names if isinstance(index, Levels) else (index.name,)
-    if any(isinstance(k, str) and k in named for k in (by if isinstance(by, list) else [by])):
-        frame = frame.pinned()
-
-    def key_of(key: Any) -> Any:
-        if isinstance(key, str) and key in named:
-            if key in frame.columns:
-                raise NotNative("a key that is a column and a level")
-            return _level_series(frame, named.index(key))
-        if isinstance(key, str) and key not in frame.columns:
-            raise UnknownLabel("a key that is no column")
-        if isinstance(key, pd.Series | str) or is_scalar(key):
-            return key
-        if callable(key) or isinstance(key, dict):
-            return _held_series(frame, computed_index(frame).map(key))
-        if isinstance(key, np.ndarray | pd.Index | pd.api.extensions.ExtensionArray):
-            return _held_series(frame, key)
-        raise NotNative(f"a key of type {type(key).__name__}")
-
-    return frame, [key_of(key) for key in by] if isinstance(by, list) else key_of(by)
-
-
-def _level_series(frame: FrameState, place: int) -> Any:
-    index = frame.index
-    assert isinstance(index, Levels)  # noqa: S101  the callers pinned it
-    return wrap(SeriesState(frame.rows, index.exprs[place], index.names[place], index))
-
-
-def _held_series(frame: FrameState, values: Any) -> Any:
-    name = getattr(values, "name", None)
-    expr = held(frame.rows, getattr(values, "array", values))
-    return wrap(SeriesState(frame.rows, expr, name, frame.index))
-
-
 def aggregated(group: GroupState, calls: dict[str, tuple[str, str, dict[str, Any]]]) -> FrameState:
     """One row per group: for each new label the column, the aggregation and its parameters."""
     frame = group.frame
@@ -344,102 +293,3 @@ def size(group: GroupState) -> Any:
         return result
     name = group.selected if isinstance(group.selected, str) else None
     return replace(result.column("size"), name=name)
-
-
-@native(DataFrameGroupBy, name="agg")
-@native(DataFrameGroupBy, name="aggregate")
-def aggregate_frame(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
-    if func is None:
-        calls: dict[str, tuple[str, str, dict[str, Any]]] = {}
-        for label, spec in kwargs.items():
-            column, function = _pair(spec)
-            calls[label] = (_known(group, column), _named(function), {})
-        return aggregated(group, calls)
-    if kwargs:
-        raise NotNative("arguments of aggregation functions")
-    if isinstance(func, list):
-        func = dict.fromkeys(group.values, func)
-    if isinstance(func, dict) and any(isinstance(f, list) for f in func.values()):
-        return _several_each(group, func)
-    if isinstance(func, dict):
-        calls = {_known(group, label): (label, _named(f), {}) for label, f in func.items()}
-        return aggregated(group, calls)
-    return one_function(group, _named(func))
-
-
-def _pair(spec: Any) -> tuple[Any, Any]:
-    """Column and function of a named aggregation."""
-    if isinstance(spec, tuple):
-        return spec[0], spec[1]
-    if isinstance(spec, pd.NamedAgg) and not (spec.args or spec.kwargs):
-        return spec.column, spec.aggfunc
-    raise NotNative("a named aggregation that is no pair")
-
-
-def _several_each(group: GroupState, functions: dict[Any, Any]) -> Any:
-    """Several aggregations of a column, below its label: columns of two levels, computed."""
-    pairs: list[tuple[str, str]] = []
-    for label, given in functions.items():
-        column = _known(group, label)
-        pairs += [(column, _named(f)) for f in (given if isinstance(given, list) else [given])]
-    if len(set(pairs)) < len(pairs) or not pairs or not group.as_index:
-        raise NotNative("an aggregation twice, none, or groups that are not the index")
-    calls: dict[str, tuple[str, str, dict[str, Any]]] = {
-        f"{i}": (column, function, {}) for i, (column, function) in enumerate(pairs)
-    }
-    labels: Any = pd.MultiIndex.from_tuples(pairs)
-    return labelled(aggregated(group, calls), labels)
-
-
-@native(SeriesGroupBy, name="agg")
-@native(SeriesGroupBy, name="aggregate")
-def aggregate_series(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
-    (column,) = group.values
-    if isinstance(func, list) and not kwargs:
-        kwargs = {_named(f): f for f in func}
-        if len(kwargs) < len(func):
-            raise NotNative("one aggregation twice")
-        func = None
-    if func is None:
-        return aggregated(group, {label: (column, _named(f), {}) for label, f in kwargs.items()})
-    if kwargs:
-        raise NotNative("arguments of aggregation functions")
-    return one_function(group, _named(func))
-
-
-def _known(group: GroupState, label: Any) -> str:
-    (column,) = label_list(group.frame, [label])
-    if group.selected is not None and column not in group.values:
-        raise NotNative("a column outside of the selection")
-    return column
-
-
-def _named(function: Any) -> str:
-    """The name of a native aggregation."""
-    if not isinstance(function, str) or function not in _AGGREGATIONS:
-        raise NotNative(f"aggregation {function!r}")
-    return function
-
-
-_AGGREGATIONS = frozenset(
-    (
-        "sum",
-        "mean",
-        "min",
-        "max",
-        "median",
-        "first",
-        "last",
-        "count",
-        "nunique",
-        "std",
-        "var",
-        "size",
-        "prod",
-        "any",
-        "all",
-        "sem",
-        "skew",
-        "kurt",
-    )
-)

@@ -14,9 +14,10 @@ from pandas.api.types import is_list_like, is_scalar
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.adoption import adopt
+from raylab.frame.facade.aggregating import aggregate_frame
 from raylab.frame.facade.base import native
 from raylab.frame.facade.dataframe import compute_frame
-from raylab.frame.facade.grouping import aggregate_frame, groupby, one_function
+from raylab.frame.facade.grouping import groupby, one_function
 from raylab.frame.facade.labelling import MOST, labelled, occurring
 from raylab.frame.facade.operators import constant
 from raylab.frame.facade.selection import filtered, label_list

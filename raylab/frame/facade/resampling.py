@@ -13,16 +13,10 @@ from raylab.frame.execution import engine
 from raylab.frame.execution.conversion import to_array
 from raylab.frame.facade.accessors import LazyCompanion
 from raylab.frame.facade.adoption import adopt
+from raylab.frame.facade.aggregating import aggregate_frame, aggregate_series
 from raylab.frame.facade.base import WRAPPERS, install, native, wrap
 from raylab.frame.facade.dataframe import compute_frame
-from raylab.frame.facade.grouping import (
-    GroupState,
-    aggregate_frame,
-    aggregate_series,
-    aggregated,
-    numeric,
-    one_function,
-)
+from raylab.frame.facade.grouping import GroupState, aggregated, numeric, one_function
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState, settle
 from raylab.frame.kernels.binning import bins_in_time

@@ -1,0 +1,113 @@
+"""``groupby.agg`` in all its spellings: names, lists, dictionaries, named aggregations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
+
+from raylab.frame.facade.base import native
+from raylab.frame.facade.grouping import GroupState, aggregated, one_function
+from raylab.frame.facade.labelling import labelled
+from raylab.frame.facade.selection import label_list
+from raylab.frame.plan.schema import NotNative
+
+
+@native(DataFrameGroupBy, name="agg")
+@native(DataFrameGroupBy, name="aggregate")
+def aggregate_frame(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
+    if func is None:
+        calls: dict[str, tuple[str, str, dict[str, Any]]] = {}
+        for label, spec in kwargs.items():
+            column, function = _pair(spec)
+            calls[label] = (_known(group, column), _named(function), {})
+        return aggregated(group, calls)
+    if kwargs:
+        raise NotNative("arguments of aggregation functions")
+    if isinstance(func, list):
+        func = dict.fromkeys(group.values, func)
+    if isinstance(func, dict) and any(isinstance(f, list) for f in func.values()):
+        return _several_each(group, func)
+    if isinstance(func, dict):
+        calls = {_known(group, label): (label, _named(f), {}) for label, f in func.items()}
+        return aggregated(group, calls)
+    return one_function(group, _named(func))
+
+
+def _pair(spec: Any) -> tuple[Any, Any]:
+    """Column and function of a named aggregation."""
+    if isinstance(spec, tuple):
+        return spec[0], spec[1]
+    if isinstance(spec, pd.NamedAgg) and not (spec.args or spec.kwargs):
+        return spec.column, spec.aggfunc
+    raise NotNative("a named aggregation that is no pair")
+
+
+def _several_each(group: GroupState, functions: dict[Any, Any]) -> Any:
+    """Several aggregations of a column, below its label: columns of two levels, computed."""
+    pairs: list[tuple[str, str]] = []
+    for label, given in functions.items():
+        column = _known(group, label)
+        pairs += [(column, _named(f)) for f in (given if isinstance(given, list) else [given])]
+    if len(set(pairs)) < len(pairs) or not pairs or not group.as_index:
+        raise NotNative("an aggregation twice, none, or groups that are not the index")
+    calls: dict[str, tuple[str, str, dict[str, Any]]] = {
+        f"{i}": (column, function, {}) for i, (column, function) in enumerate(pairs)
+    }
+    labels: Any = pd.MultiIndex.from_tuples(pairs)
+    return labelled(aggregated(group, calls), labels)
+
+
+@native(SeriesGroupBy, name="agg")
+@native(SeriesGroupBy, name="aggregate")
+def aggregate_series(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
+    (column,) = group.values
+    if isinstance(func, list) and not kwargs:
+        kwargs = {_named(f): f for f in func}
+        if len(kwargs) < len(func):
+            raise NotNative("one aggregation twice")
+        func = None
+    if func is None:
+        return aggregated(group, {label: (column, _named(f), {}) for label, f in kwargs.items()})
+    if kwargs:
+        raise NotNative("arguments of aggregation functions")
+    return one_function(group, _named(func))
+
+
+def _known(group: GroupState, label: Any) -> str:
+    (column,) = label_list(group.frame, [label])
+    if group.selected is not None and column not in group.values:
+        raise NotNative("a column outside of the selection")
+    return column
+
+
+def _named(function: Any) -> str:
+    """The name of a native aggregation."""
+    if not isinstance(function, str) or function not in _AGGREGATIONS:
+        raise NotNative(f"aggregation {function!r}")
+    return function
+
+
+_AGGREGATIONS = frozenset(
+    (
+        "sum",
+        "mean",
+        "min",
+        "max",
+        "median",
+        "first",
+        "last",
+        "count",
+        "nunique",
+        "std",
+        "var",
+        "size",
+        "prod",
+        "any",
+        "all",
+        "sem",
+        "skew",
+        "kurt",
+    )
+)
