@@ -86,7 +86,7 @@ SHAPES: dict[str, Operation] = {
     "time windows in groups": lambda p, d: _moments(d).groupby("k").rolling("90D", on="t").i.mean(),
     "rolling quantile": lambda p, d: d.i.rolling(3).quantile(0.3),
     "ewm": lambda p, d: d[["i", "k"]].ewm(span=3).mean(),
-    "ewm groups": lambda p, d: d.groupby("s").i.ewm(alpha=0.5).mean(),
+    "ewm groups": lambda p, d: d.groupby("k").i.ewm(alpha=0.5).mean() if len(d) else d,
     "resample": lambda p, d: d.set_index("t").i.resample("60D").sum(),
     "resample months": lambda p, d: d.resample("QE", on="t").agg({"i": "max", "f": "count", "s": "first"}),
     "rank bottom": lambda p, d: d[["f", "s", "t"]].rank(na_option="bottom", method="min"),

@@ -17,7 +17,7 @@ from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.stacking import interleaved
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState, settle
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
-from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, Filter, Node, Sort, typed
+from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, Filter, Node, Slice, Sort, typed
 from raylab.frame.plan.schema import NotNative
 
 _COUNT = f"{HIDDEN}count"
@@ -208,6 +208,8 @@ def _extreme_values(name: str, *, largest: bool) -> None:
         for column in (*(hidden if group.dropna else ()), label):
             if rows.schema[column].may_miss:
                 rows = Filter(rows, call("notna", Column(column)))
+        if not engine.has_rows(Slice(rows, 0, 1)):
+            raise NotNative("no groups, for which pandas gives another index")
         rows = Sort(rows, (*hidden, label), (*(False for _ in hidden), largest))
         place = over(rows, "position", Literal(True), tuple(map(Column, hidden)), dropna=False)
         rows = Filter(rows, call("lt", place, Literal(n)))

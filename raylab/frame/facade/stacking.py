@@ -224,11 +224,19 @@ def explode(frame: FrameState, column: Any, ignore_index: bool = False) -> Frame
     (label,) = label_list(frame, [column])
     if not is_split(frame.column(label)):
         raise NotNative("lists other than of split strings")
-    if not engine.has_rows(Slice(Filter(frame.rows, call("notna", frame.columns[label])), 0, 1)):
-        raise NotNative("no lists at all")
+    (text,) = frame.columns[label].operands
+    if not engine.has_rows(Slice(Filter(frame.rows, call("notna", text)), 0, 1)):
+        return _without_lists(frame, label, ignore_index=ignore_index)
     flat = frame.pinned().flat()
     result = flat.over(Explode(flat.rows, label))
     return replace(result, index=RangeSpec()) if ignore_index else result
+
+
+def _without_lists(frame: FrameState, label: str, *, ignore_index: bool) -> FrameState:
+    """The rows as they are: nothing was split, for which pandas has floats."""
+    if engine.count_rows(frame.rows):
+        frame = frame.assign({label: call("absent", dtype=np.dtype("float64"))})
+    return replace(frame, index=RangeSpec()) if ignore_index else frame
 
 
 @native(pd.Series, name="explode")
