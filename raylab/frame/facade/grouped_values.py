@@ -17,7 +17,16 @@ from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.stacking import interleaved
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState, settle
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
-from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, Filter, Node, Slice, Sort, typed
+from raylab.frame.plan.nodes import (
+    HIDDEN,
+    Aggregate,
+    AggregateCall,
+    Filter,
+    Node,
+    Slice,
+    Sort,
+    typed,
+)
 from raylab.frame.plan.schema import NotNative
 
 _COUNT = f"{HIDDEN}count"

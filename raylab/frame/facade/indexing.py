@@ -90,7 +90,10 @@ def _one(select: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _selected(indexer: Any, key: Any, select: Any, base: Any) -> Any:
-    state = indexer.obj._state()
+    # One row or value of data in memory is a look-up for pandas.
+    parts = key if isinstance(key, tuple) else (key,)
+    one = "_real" in indexer.obj.__dict__ and all(is_scalar(part) for part in parts)
+    state = None if one else indexer.obj._state()
     if state is not None:
         try:
             return wrap(select(state, key), indexer.obj)
