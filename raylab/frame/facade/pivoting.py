@@ -21,7 +21,7 @@ from raylab.frame.facade.grouping import groupby, one_function
 from raylab.frame.facade.labelling import MOST, labelled, occurring
 from raylab.frame.facade.operators import constant
 from raylab.frame.facade.selection import filtered, label_list
-from raylab.frame.facade.stacking import columns_below
+from raylab.frame.facade.stacking import columns_below, common_dtype, in_dtype
 from raylab.frame.facade.state import FrameState, Levels, SeriesState, settle
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.nodes import (
@@ -189,6 +189,10 @@ def pivot(
     cells = {label: frame.columns[label] for label in chosen}
     if not cells:
         raise NotNative("no values")
+    if values is not no_default and len(cells) > 1:
+        # pandas puts the values into one array.
+        dtype = common_dtype([frame.fields[label] for label in cells])
+        cells = {c: in_dtype(expr, frame.fields[c], dtype) for c, expr in cells.items()}
     state, labels = spread(frame.rows, keys, (on, frame.columns[on]), cells)
     if isinstance(values, str):
         return labelled(state, labels)
