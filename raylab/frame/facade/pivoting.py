@@ -247,6 +247,8 @@ def _known(aggfunc: str) -> tuple[str]:
 
 def _without_columns(table: FrameState, fill_value: Any) -> FrameState:
     """The groups themselves, their columns sorted and those without any value left out."""
+    if not engine.has_rows(Slice(table.rows, 0, 1)):
+        raise NotNative("no groups")
     table = table.select(sorted(table.columns))
     doubtful = [label for label, field in table.fields.items() if field.may_miss]
     if doubtful:
