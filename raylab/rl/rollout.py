@@ -49,6 +49,7 @@ class Rollout:
         observations = self._observations
         policy = self._policy.frozen(self._env.num_envs)
         episodes: list[Episode] = []
+        starts: list[tuple[int, int]] = []
         policy.distribution.fill_noise(self._noise, self._generator)
         self._final_values.zero_()
         observations[0] = observations[-1]
@@ -63,6 +64,7 @@ class Rollout:
             self._values[t] = values
             self._record(t, step)
             episodes.extend(step.episodes)
+            starts.extend((t + 1, episode.row) for episode in step.episodes)
             lap("store")
         self._values[-1] = policy.values(observations[-1])
         lap("act")
@@ -77,6 +79,7 @@ class Rollout:
             final_values=self._final_values.numpy(),
             policy_version=policy_version,
             episodes=tuple(episodes),
+            starts=tuple(starts),
         )
 
     def state(self) -> Arrays:

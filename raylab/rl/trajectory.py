@@ -32,6 +32,7 @@ class Trajectory:
     final_values: np.ndarray  # float32 [T, N]  of the true final observation if truncated, else 0
     policy_version: int  # learner updates before collection
     episodes: tuple[Episode, ...]  # whole games that ended during the unroll
+    starts: tuple[tuple[int, int], ...] = ()  # (t, row) of observations after 0 that begin a game
 
     @property
     def agent_steps(self) -> int:
@@ -48,6 +49,7 @@ class UpdateResult:
     simulated_agent_steps: int  # agent steps simulated so far; never rolls back
     metrics: dict[str, float]  # loss/*, entropy, kl, clip_fraction, time/*_s, steps_per_s, ...
     episodes: tuple[Episode, ...]  # whole games that ended during the update's rollout
+    dropped_agent_steps: int = 0  # simulated since the last update, and not trained on
 
 
 @dataclass(frozen=True, slots=True)

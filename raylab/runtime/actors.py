@@ -59,8 +59,23 @@ class Role:
         self.role = role
 
     def submit(self, method: str, *args: Any) -> Ref:
-        """Call a method without waiting; calls to one role run in the order of submission."""
-        return Ref(getattr(self._handle, method).remote(*args), self.role, method)
+        """Call a method without waiting; calls to one role run in the order of submission.
+
+        A :class:`Ref` among the arguments travels as a reference: the method gets its value, which
+        never passes through the calling process.
+        """
+        return self.submit_parts(method, *args, parts=1)[0]
+
+    def submit_parts(self, method: str, *args: Any, parts: int) -> tuple[Ref, ...]:
+        """Call a method that returns a tuple of ``parts`` values, each to be fetched on its own.
+
+        The caller owns them: they outlive the role's process, but not the node that stores them.
+        """
+        values = (arg.object_ref if isinstance(arg, Ref) else arg for arg in args)
+        bound = getattr(self._handle, method).options(num_returns=parts)
+        returned = bound.remote(*values)
+        references = [returned] if parts == 1 else returned
+        return tuple(Ref(reference, self.role, method) for reference in references)
 
     def call(self, method: str, *args: Any, timeout_s: float | None) -> Any:
         """Call a method and wait for its result; raises as :meth:`Ref.get` does."""

@@ -27,7 +27,9 @@ __all__ = [
 ]
 
 
-def make(config: EnvConfig, num_envs: int, seed: int, *, num_threads: int = 1) -> VectorEnv:
+def make(
+    config: EnvConfig, num_envs: int, seed: int, *, num_threads: int = 1, first_row: int = 0
+) -> VectorEnv:
     """Build the environments of an experiment.
 
     Args:
@@ -35,6 +37,7 @@ def make(config: EnvConfig, num_envs: int, seed: int, *, num_threads: int = 1) -
         num_envs: number of copies, the rows.
         seed: the run's seed; every row gets its own from it.
         num_threads: threads of the Atari emulator; the other backends run in the calling thread.
+        first_row: number of the first row among all rows of the run.
 
     Raises:
         ConfigError: for a number that is not positive or a negative seed.
@@ -43,7 +46,7 @@ def make(config: EnvConfig, num_envs: int, seed: int, *, num_threads: int = 1) -
     for name, value in (("num_envs", num_envs), ("num_threads", num_threads)):
         if value < 1:
             raise ConfigError(f"{name}={value} must be at least 1.")
-    return VectorEnv(make_backend(config, num_envs, num_threads), seed)
+    return VectorEnv(make_backend(config, num_envs, num_threads), seed, first_row=first_row)
 
 
 def make_backend(config: EnvConfig, num_envs: int, num_threads: int) -> Backend:

@@ -53,6 +53,8 @@ class VectorEnv:
     Args:
         backend: the simulators; owned by this object from now on.
         seed: the run's seed, from 0.
+        first_row: number of the first row among all rows of the run, where several objects share
+            them; the seeds are those that one object of all rows would give.
         reseed_after_steps: agent steps of a row before it is seeded anew.
 
     Raises:
@@ -60,12 +62,18 @@ class VectorEnv:
     """
 
     def __init__(
-        self, backend: Backend, seed: int, *, reseed_after_steps: int = RESEED_AFTER_STEPS
+        self,
+        backend: Backend,
+        seed: int,
+        *,
+        first_row: int = 0,
+        reseed_after_steps: int = RESEED_AFTER_STEPS,
     ) -> None:
         if not 0 <= seed < 2**63:
             raise ConfigError(f"seed={seed} is out of range; give a whole number from 0 on.")
         self._backend = backend
         self._seed = seed
+        self._first_row = first_row
         self._reseed_after_steps = reseed_after_steps
         space = backend.action_space
         self._action_shape = (backend.num_envs, *(space.shape or ()))
@@ -252,7 +260,7 @@ class VectorEnv:
         """int64 [N]: for each of ``rows`` the seed of its current seeding, else -1."""
         seeds = np.full(self.num_envs, -1, np.int64)
         for row in np.flatnonzero(rows):
-            key = (int(row), int(self._seedings[row]))
+            key = (self._first_row + int(row), int(self._seedings[row]))
             word = np.random.SeedSequence(self._seed, spawn_key=key).generate_state(1)[0]
             seeds[row] = word & 0x7FFF_FFFF  # the emulator takes non-negative 32-bit integers
         return seeds
