@@ -8,10 +8,11 @@ from typing import Protocol
 
 import torch
 
-from raylab.rl.agent import Advance, Generators
+from raylab.rl.agent import Advance, Algorithm, Generators
 from raylab.rl.distributions import ActionDistribution
-from raylab.rl.envs import VectorEnv
+from raylab.rl.envs import ActionSpace, VectorEnv
 from raylab.rl.learner import Learner
+from raylab.rl.networks import Network
 from raylab.rl.policy import Policy
 from raylab.rl.rollout import Rollout
 from raylab.rl.trajectory import Arrays, Trajectory
@@ -24,12 +25,15 @@ class TrajectoryLearner(Protocol):
         """Move the weights; return diagnostics. Raises TrainingError when training diverges."""
 
 
-class OnPolicyAlgorithm(Protocol):
-    """What an algorithm that learns from trajectories adds to :class:`raylab.rl.agent.Algorithm`."""
+class OnPolicyAlgorithm(Algorithm, Protocol):
+    """What an algorithm that learns from trajectories adds to others."""
 
     @property
     def unroll_length(self) -> int:
         """Agent steps of each environment between two updates."""
+
+    def make_policy(self, network: Network, actions: ActionSpace) -> Policy:
+        """Return the policy that acts by a network."""
 
     def make_trajectory_learner(
         self, learner: Learner, distribution: ActionDistribution, generator: torch.Generator
@@ -89,6 +93,8 @@ class OnPolicyAgent:
 
     def restore(self, parts: Mapping[str, Arrays]) -> tuple[str, ...]:
         """Bring the environments back; name those that did not come back as they were."""
+        if "environments" not in parts:
+            return ("new games, as the checkpoint's are those of another placement",)
         self._rollout.restore(parts["environments"])
         return tuple(
             f"environment {row} did not replay as it was played" for row in self._env.diverged_rows

@@ -46,6 +46,64 @@ def generalized_advantages(
     return advantages, advantages + values[:-1]
 
 
+def vtrace(
+    *,
+    log_ratios: np.ndarray,
+    rewards: np.ndarray,
+    values: np.ndarray,
+    terminated: np.ndarray,
+    truncated: np.ndarray,
+    final_values: np.ndarray,
+    discount: float,
+    trace_lambda: float = 1.0,
+    max_rho: float = 1.0,
+    max_c: float = 1.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return V-trace value targets and advantages (Espeholt et al. 2018, equation 1 and section 4.2).
+
+    With the ratio ``w_t = pi(a_t|x_t) / mu(a_t|x_t)``, ``rho_t = min(max_rho, w_t)`` and
+    ``c_t = lambda * min(max_c, w_t)``::
+
+        delta_t = rho_t * (r_t + discount * v'_t - V_t)
+        v_t     = V_t + delta_t + discount * c_t * (v_{t+1} - V_{t+1})
+        A_t     = r_t + discount * v''_t - V_t
+
+    The sum is cut at the end of an episode. ``v'_t`` and ``v''_t`` are 0 where the episode
+    terminated and ``final_values`` where it was truncated; elsewhere they are ``V_{t+1}`` and
+    ``v_{t+1}``, which at the unroll's end are the same.
+
+    Args:
+        log_ratios: float32 [T, N], log w: learning policy against behaviour policy.
+        rewards: float32 [T, N].
+        values: float32 [T + 1, N], of the learning policy; the last row bootstraps the end.
+        terminated: bool [T, N], the future is worth nothing.
+        truncated: bool [T, N], the future was cut off.
+        final_values: float32 [T, N], read only where truncated.
+        discount: of rewards, per agent step.
+        trace_lambda: 1 is the paper's; less trades variance for bias.
+        max_rho: decides which policy's values the targets converge to.
+        max_c: how far a difference spreads to earlier steps.
+
+    Returns:
+        Targets v and advantages A, float32 [T, N]. The paper's gradient is
+        ``rho_t * A_t * grad log pi``: the advantages here are not weighted yet.
+    """
+    ratios = np.exp(log_ratios)
+    continues = ~(terminated | truncated)
+    ends = np.where(truncated, final_values, 0.0)
+    next_values = np.where(continues, values[1:], ends)
+    rho = np.minimum(max_rho, ratios)
+    deltas = rho * (rewards + discount * next_values - values[:-1])
+    decay = discount * trace_lambda * np.minimum(max_c, ratios) * continues
+    corrections = np.zeros_like(values)  # v - V; nothing is known beyond the unroll
+    for t in range(len(deltas) - 1, -1, -1):
+        corrections[t] = deltas[t] + decay[t] * corrections[t + 1]
+    targets = values + corrections
+    next_targets = np.where(continues, targets[1:], ends)
+    advantages = rewards + discount * next_targets - values[:-1]
+    return targets[:-1].astype(np.float32), advantages.astype(np.float32)
+
+
 def explained_variance(values: np.ndarray, targets: np.ndarray) -> float:
     """Return 1 - Var[targets - values] / Var[targets]: 1 is perfect, 0 is a constant's worth.
 
