@@ -10,7 +10,7 @@ from raylab.experiment.files import Json
 from raylab.experiment.run import Run
 from raylab.rl.envs import EnvConfig
 from raylab.rl.evaluate import Evaluation, evaluate, load_policy
-from raylab.rl.trainer import VIDEO_STEPS, evaluation_seed, video_speed
+from raylab.rl.roles.evaluator import VIDEO_STEPS, evaluation_seed, video_speed
 from raylab.rl.video import encode_mp4
 
 

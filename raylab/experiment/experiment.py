@@ -21,20 +21,38 @@ from raylab.rl.schedule import Checkpointing, Evaluating, Until
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Where the work runs; the same experiment elsewhere is still the same experiment."""
+    """Where the work runs; the same experiment elsewhere is still the same experiment.
 
-    kind: Literal["auto", "inline"] = "auto"
-    """inline: environments, policy and learner share one actor. auto chooses it."""
+    What is None is decided when the run begins, by the cores that are free, and frozen into it.
+    """
+
+    kind: Literal["auto", "inline", "sync", "async"] = "auto"
+    """inline: one process. sync: rollout workers and a learner, in step. async: they do not wait
+    for each other (APPO). auto chooses by the algorithm and the free cores."""
     threads: int | None = None
-    """Cores for a seed; None looks at what is free, and freezes it into the run."""
+    """Cores of what learns."""
+    workers: int | None = None
+    """Rollout workers of a seed, for sync and async."""
+    envs_per_worker: int | None = None
+    """Environments of each; with sync all workers together have the algorithm's num_envs."""
+    worker_threads: int = 1
+    """Threads of each worker."""
+    worker_cores: float | None = None
+    """Cores that a worker occupies, if not one a thread; less for environments that mostly wait."""
+    evaluator: bool | None = None
+    """Evaluate during training in a process of its own, of one core. None does if one is left."""
     device: str = "auto"
     """A torch device; auto takes the CPU unless the trainer is given a GPU."""
     address: str | None = None
     """Ray cluster, host:port; None looks for one, local always starts one on this machine."""
 
     def __post_init__(self) -> None:
-        if self.threads is not None and self.threads < 1:
-            raise ConfigError(f"placement.threads={self.threads} must be at least 1.")
+        for name in ("threads", "workers", "envs_per_worker", "worker_threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"placement.{name}={value} must be at least 1.")
+        if self.worker_cores is not None and not 0.0 <= self.worker_cores < float("inf"):
+            raise ConfigError(f"placement.worker_cores={self.worker_cores} must not be negative.")
 
 
 @dataclass(frozen=True, kw_only=True)

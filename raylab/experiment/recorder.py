@@ -25,9 +25,9 @@ from raylab.experiment.files import Json
 from raylab.experiment.run import Run, newest_whole
 from raylab.experiment.stores import Mirror, Store
 from raylab.rl.evaluate import Evaluation
+from raylab.rl.job import Start
+from raylab.rl.roles.evaluator import evaluation_seed
 from raylab.rl.schedule import Progress, Tracker
-from raylab.rl.system import Start
-from raylab.rl.trainer import evaluation_seed
 from raylab.rl.trajectory import State, UpdateResult
 from raylab.runtime.machine import ProcessId
 from raylab.runtime.metrics import publish
@@ -137,6 +137,11 @@ class RunRecorder:
                 reasons.append(f"{name}: {now.get(name)}, was {before[name]}")
         self._is_exact &= not reasons
         return reasons
+
+    def inexact(self, reason: str) -> None:
+        """From here on the run cannot be repeated exactly."""
+        self._is_exact = False
+        self.message(f"not exact any more: {reason}")
 
     def record(self, result: UpdateResult, tracker: Tracker) -> None:
         """Keep an update's metrics and episodes; they are written within a minute."""

@@ -20,25 +20,25 @@ from typing import Any, Final
 from raylab import runtime
 from raylab.errors import (
     ActorError,
-    ConfigError,
     RaylabError,
     RoleDiedError,
     RoleTimeoutError,
 )
 from raylab.experiment import files, prepare
 from raylab.experiment.experiment import Experiment, Placement
+from raylab.experiment.layout import layout_of, resolve_placement
 from raylab.experiment.progress import Display
 from raylab.experiment.recorder import RunRecorder
 from raylab.experiment.run import Run, is_run, list_runs
 from raylab.experiment.stores import fetch
+from raylab.rl.job import Job
 from raylab.rl.schedule import Progress, Until
-from raylab.rl.system import MAX_RESTARTS, Job, Supervisor
+from raylab.rl.system import MAX_RESTARTS, Supervisor
 from raylab.runtime import machine
 
 _POLL_S: Final = 0.5
 _ANSWER_S: Final = 30.0
 _START_S: Final = 180.0  # a busy machine takes its time to load torch
-_MOST_THREADS: Final = 16  # beyond it the networks that raylab trains get no faster
 
 
 def train(
@@ -185,7 +185,10 @@ def _train(experiment: Experiment, folder: Path, display: Display) -> list[Run]:
         runs = [Run(paths[seed]) for seed in waiting if is_run(paths[seed])]
         cores = machine.cores()  # before Ray starts, which is busy for some seconds
         with _cluster(experiment.placement, runs, display) as cluster:
-            placement = _resolve(experiment, runs, cluster, cores, display)
+            recorded = next((run.experiment.placement for run in runs), None)
+            placement, why = resolve_placement(experiment, recorded, cluster, cores)
+            if why:
+                display.message(f"placement: {why}")
             _train_in(cluster, replace(experiment, placement=placement), folder, display)
     return [Run(path) for path in paths.values()]
 
@@ -263,8 +266,7 @@ def make_job(experiment: Experiment, seed: int, path: Path) -> Job:
         until=experiment.until,
         checkpointing=experiment.checkpointing,
         evaluation=experiment.evaluation,
-        threads=experiment.placement.threads or 1,
-        device=experiment.placement.device,
+        layout=layout_of(experiment.placement),
     )
 
 
@@ -394,30 +396,3 @@ def _cluster(
     finally:
         if not was_connected:
             runtime.disconnect()
-
-
-def _resolve(
-    experiment: Experiment,
-    runs: Sequence[Run],
-    cluster: runtime.Cluster,
-    cores: machine.Cores,
-    display: Display,
-) -> Placement:
-    """Return the placement with its kind and threads decided: once, then a run keeps them."""
-    placement = replace(experiment.placement, kind="inline")
-    most = int(cluster.largest_node_cpus)
-    recorded = [run.experiment.placement.threads for run in runs]
-    threads = placement.threads or next((count for count in recorded if count), None)
-    if threads is None:
-        free, seen = most, f"{cluster.cpus:g} cores in the cluster"
-        if cluster.is_new:
-            free, seen = min(cores.free, most), str(cores)
-        threads = max(1, min(free // len(experiment.seeds), _MOST_THREADS))
-        display.message(f"placement: inline, {threads} thread(s) a seed ({seen})")
-    if threads > most:
-        raise ConfigError(
-            f"placement.threads={threads} is more than the {most} cores of any node in the "
-            f"cluster; give --placement.threads {max(1, most)}. A run that is there then goes on, "
-            f"but not exactly as it would have."
-        )
-    return replace(placement, threads=threads)

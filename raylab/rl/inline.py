@@ -54,7 +54,7 @@ class InlineTrainer:
             raise ConfigError(f"threads={threads} must be at least 1, or None.")
         self._threads = threads or torch.get_num_threads()
         torch.set_num_threads(self._threads)
-        self._generators = _generators(seed)
+        self._generators = generators_of(seed)
         self._env = make(env, algorithm.num_envs, seed, num_threads=self._threads)
         network = algorithm.make_network(
             self._env.observation_space, self._env.action_space, self._generators["initialization"]
@@ -173,7 +173,8 @@ class InlineTrainer:
         self._env.close()
 
 
-def _generators(seed: int) -> dict[str, torch.Generator]:
+def generators_of(seed: int) -> dict[str, torch.Generator]:
+    """Return a run's sources of random numbers, by name."""
     sequences = np.random.SeedSequence(seed).spawn(len(_STREAMS))
     return {
         name: torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))

@@ -170,6 +170,7 @@ class Tracker:
         now = self._clock()
         self.update = result.update
         self.agent_steps = result.agent_steps
+        self._lost_agent_steps += result.dropped_agent_steps
         self.episodes += len(result.episodes)
         self._returns.extend(episode.episode_return for episode in result.episodes)
         self.wall_time_s = self._earlier_s + now - self._started
@@ -179,7 +180,7 @@ class Tracker:
 
     @property
     def simulated_agent_steps(self) -> int:
-        """Agent steps simulated by all attempts, those that were rolled back included."""
+        """Agent steps simulated by all attempts, with those that were rolled back or dropped."""
         return self.agent_steps + self._lost_agent_steps
 
     @property

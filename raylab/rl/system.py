@@ -1,107 +1,30 @@
-"""The system around a learner: a trainer in one actor, under a supervisor that outlives drivers.
+"""The supervisor of a run: it outlives drivers, and starts again what dies.
 
-The trainer (``inline`` placement) holds environments, policy and learner. The supervisor drives
-it update by update, hands what comes out to a recorder, starts it again from the last checkpoint
-when it dies, and ends it cleanly when it is told to. Drivers come and go: they ask the supervisor
-how it is, and tell it to stop.
+A team of processes trains (see :mod:`raylab.rl.placements`). The supervisor drives it update by
+update, hands what comes out to a recorder, starts another team from the last checkpoint when what
+learns dies or hangs, and ends the run cleanly when it is told to. Drivers come and go: they ask
+the supervisor how it is, and tell it to stop.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
 
 from raylab import runtime
-from raylab.errors import RaylabError, RoleDiedError
-from raylab.rl.agent import Algorithm
-from raylab.rl.envs import EnvConfig
-from raylab.rl.evaluate import Evaluation
-from raylab.rl.schedule import (
-    Checkpointing,
-    Evaluating,
-    Progress,
-    RunState,
-    Tracker,
-    Until,
-    crossed,
-)
-from raylab.rl.trainer import Trainer
-from raylab.rl.trajectory import State, UpdateResult
+from raylab.errors import RaylabError, RoleDiedError, RoleTimeoutError
+from raylab.rl.job import Job, Recorder, Start
+from raylab.rl.placements import make_team
+from raylab.rl.placements.evaluator_side import EvaluatorSide
+from raylab.rl.placements.team import Pending, Team
+from raylab.rl.placements.watch import Stopped, Watch
+from raylab.rl.schedule import Progress, RunState, Tracker, crossed
 
-Json = dict[str, Any]
-
-MAX_RESTARTS: Final = 3  # of a trainer, without a new checkpoint in between; and of a supervisor
-_BEAT_S: Final = 2.0
+MAX_RESTARTS: Final = 3  # of a team, without a new checkpoint in between; and of a supervisor
 _LINGER_S: Final = 60.0  # a supervisor that has ended waits so long for a driver to ask how
-
-
-@dataclass(frozen=True)
-class Job:
-    """One seed of an experiment, ready to be trained."""
-
-    run: str  # "<experiment id>/<seed>"
-    env: EnvConfig
-    algorithm: Algorithm
-    seed: int
-    until: Until
-    checkpointing: Checkpointing
-    evaluation: Evaluating
-    threads: int
-    device: str = "auto"
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where an attempt begins."""
-
-    attempt: int
-    state: State | None = None  # None: from nothing
-    progress: Json | None = None  # the tracker's, from the same checkpoint
-    simulated_agent_steps: int = 0  # by all attempts before
-    has_random_baseline: bool = False
-    replay_limit_bytes: float = 0.0  # of a replay in a checkpoint
-    messages: tuple[str, ...] = ()  # what the user should know about it
-
-
-class Recorder(Protocol):
-    """Keeps what a run produces. All calls come from one thread."""
-
-    def begin(self) -> Start:
-        """Claim the next attempt and load the newest checkpoint that is whole."""
-
-    def describe(self, environment: Json, differences: Sequence[str]) -> list[str]:
-        """Record where the attempt runs.
-
-        Args:
-            environment: from the trainer.
-            differences: what the trainer found that forbids an exact continuation.
-
-        Returns:
-            All that forbids it.
-        """
-
-    def record(self, result: UpdateResult, tracker: Tracker) -> None:
-        """Keep an update's metrics and episodes."""
-
-    def checkpoint(self, state: State, weight_hash: str, tracker: Tracker) -> None:
-        """Save the state; when this returns it is safe."""
-
-    def evaluation(
-        self, policy: str, result: Evaluation, video: bytes | None, tracker: Tracker
-    ) -> None:
-        """Keep the scores of a policy ("random", "greedy", "sampled") and its video, if any."""
-
-    def message(self, text: str) -> None:
-        """Write a line to the run's log."""
-
-    def beat(self, progress: Progress) -> None:
-        """Called every few seconds: show that the run lives."""
-
-    def finish(self, progress: Progress) -> None:
-        """Write everything out; the run has ended as ``progress`` says."""
 
 
 class Supervisor:
@@ -174,129 +97,156 @@ class Supervisor:
 
     def _train(self, recorder: Recorder) -> tuple[RunState, str]:
         """Make attempts until one ends well; the last error of too many goes up."""
-        deaths = 0
-        reached = -1
+        watch = Watch(
+            beat=lambda: recorder.beat(self._progress),
+            is_stopped=self._stop.is_set,
+            message=lambda text: self._message(text, recorder),
+            inexact=recorder.inexact,
+        )
+        start: Start | None = recorder.begin()
+        deaths, reached = 0, -1
         while True:
-            start = recorder.begin()
-            tracker = Tracker(self._job.until, start.progress, start.simulated_agent_steps)
-            for message in start.messages:
-                self._message(message, recorder)
-            deaths = 0 if tracker.agent_steps > reached else deaths
-            reached = tracker.agent_steps
+            team = make_team(self._job, watch)
+            evaluator = (
+                EvaluatorSide(self._job, watch) if self._job.layout.evaluator_cores else None
+            )
             try:
-                return self._attempt(recorder, start, tracker)
-            except RoleDiedError as error:
+                self._tell(phase=f"waiting for {self._job.layout.cores:g} core(s)")
+                team.stand()
+                # After a death an attempt is claimed by a team that stands. In a cluster that is
+                # going down none ever does, and whoever resumes the run has the next number.
+                start = start or recorder.begin()
+                tracker = Tracker(self._job.until, start.progress, start.simulated_agent_steps)
+                deaths = 0 if tracker.agent_steps > reached else deaths
+                reached = tracker.agent_steps
+                return self._attempt(recorder, team, evaluator, start, tracker)
+            except Stopped:
+                return "interrupted", self._stop_cause
+            except (RoleDiedError, RoleTimeoutError) as error:
                 deaths += 1
                 if deaths > MAX_RESTARTS:
                     raise
-                self._message(f"the trainer died and is started again: {error}", recorder)
+                self._message(f"going on from the last checkpoint: {error}", recorder)
+                start = None
+            finally:
+                team.close()
+                if evaluator is not None:
+                    evaluator.close()
 
-    def _attempt(self, recorder: Recorder, start: Start, tracker: Tracker) -> tuple[RunState, str]:
-        job = self._job
-        self._tell(attempt=start.attempt, phase=f"waiting for {job.threads} core(s)")
+    def _attempt(
+        self,
+        recorder: Recorder,
+        team: Team,
+        evaluator: EvaluatorSide | None,
+        start: Start,
+        tracker: Tracker,
+    ) -> tuple[RunState, str]:
+        for message in start.messages:
+            self._message(message, recorder)
+        self._tell(attempt=start.attempt, state="running", phase="preparing")
         self._count(tracker)
-        trainer = runtime.actor(
-            Trainer,
-            job.env,
-            job.algorithm,
-            job.seed,
-            job.until.agent_steps,
-            job.threads,
-            job.device,
-            role=f"trainer of {job.run}",
-            num_cpus=job.threads,
-            threads=job.threads,
-        )
-        try:
-            environment = self._await(trainer.submit("prepare"), recorder, stoppable=True)
-            if environment is None:
-                return "interrupted", self._stop_cause
-            self._tell(state="running", phase="preparing")
-            differences: tuple[str, ...] = ()
-            if start.state is not None:
-                differences = self._await(trainer.submit("restore", start.state), recorder)
-            reasons = recorder.describe(environment, differences)
-            if reasons:
-                self._message(f"continued, not exact: {'; '.join(reasons)}", recorder)
-            baseline = job.evaluation.random_baseline_episodes
-            if baseline and not start.has_random_baseline:
-                self._tell(phase=f"playing {baseline} games at random")
-                games = trainer.submit("random_baseline", baseline)
-                played = self._await(games, recorder, stoppable=True)
-                if played is None:
-                    return "interrupted", self._stop_cause
-                recorder.evaluation("random", played, None, tracker)
-            return self._loop(recorder, trainer, tracker, start.replay_limit_bytes)
-        finally:
-            trainer.kill()
+        environment = team.prepare()
+        differences = team.restore(start.state) if start.state is not None else ()
+        reasons = recorder.describe(environment, differences)
+        if reasons:
+            self._message(f"continued, not exact: {'; '.join(reasons)}", recorder)
+        baseline = self._job.evaluation.random_baseline_episodes
+        if baseline and not start.has_random_baseline:
+            self._tell(phase=f"playing {baseline} games at random")
+            recorder.evaluation("random", team.random_baseline(baseline), None, tracker)
+        return self._loop(recorder, team, evaluator, start, tracker)
 
     def _loop(
         self,
         recorder: Recorder,
-        trainer: runtime.Role,
+        team: Team,
+        evaluator: EvaluatorSide | None,
+        start: Start,
         tracker: Tracker,
-        replay_limit_bytes: float,
     ) -> tuple[RunState, str]:
         """Update after update. The next one is under way while the last one is recorded."""
         job = self._job
         self._tell(phase="training")
         tracker.start()
         cause = tracker.reached()
-        update = None if cause else trainer.submit("update")
-        while update is not None:
-            result: UpdateResult = self._await(update, recorder)
+        is_last = cause is not None
+        if not is_last:
+            team.begin_update()
+        while not is_last:
             before = tracker.agent_steps
+            result = team.finish_update()
             tracker.add(result)
+            stops = self._stop.is_set()
+            if stops or self._is_due(tracker, before):
+                for further in team.drain():
+                    recorder.record(result, tracker)
+                    result = further
+                    tracker.add(result)
             cause = tracker.reached()
-            is_last = cause is not None or self._stop.is_set()
-            now = result.agent_steps
-            saved = evaluated = update = None
-            if is_last or crossed(job.checkpointing.every_agent_steps, before, now):
-                saved = trainer.submit("checkpoint", replay_limit_bytes)
-            if not is_last and crossed(job.evaluation.every_agent_steps, before, now):
-                evaluated = self._submit_evaluation(trainer)
+            is_last = cause is not None or stops
+            now = tracker.agent_steps
+            saves = is_last or crossed(job.checkpointing.every_agent_steps, before, now)
+            evaluates = not is_last and crossed(job.evaluation.every_agent_steps, before, now)
+            saved = team.begin_checkpoint(start.replay_limit_bytes) if saves else None
+            evaluated = None
+            if evaluates and evaluator is not None:
+                evaluator.begin(team.weights(), tracker)
+            elif evaluates:
+                evaluated = self._begin_evaluation(team)
             if not is_last:
-                update = trainer.submit("update")
+                team.begin_update()
             recorder.record(result, tracker)
             self._count(tracker)
             if saved is not None:
-                state, weight_hash = self._await(saved, recorder)
+                state, weight_hash = saved()
                 recorder.checkpoint(state, weight_hash, tracker)
             if evaluated is not None:
                 self._keep_evaluation(evaluated, recorder, tracker)
+            self._keep_played(evaluator, recorder, wait=is_last)
         if cause is None:
             return "interrupted", self._stop_cause
         if job.evaluation.episodes:
             self._tell(phase=f"evaluating over {job.evaluation.episodes} games")
-            self._keep_evaluation(self._submit_evaluation(trainer), recorder, tracker)
+            self._keep_evaluation(self._begin_evaluation(team), recorder, tracker)
         return "finished", cause
 
-    def _submit_evaluation(self, trainer: runtime.Role) -> runtime.Ref:
-        evaluation = self._job.evaluation
-        return trainer.submit("evaluate", evaluation.episodes, evaluation.greedy, evaluation.video)
+    def _is_due(self, tracker: Tracker, before: int) -> bool:
+        """Whether something comes that wants no update under way: an end, a save, an evaluation."""
+        job, now = self._job, tracker.agent_steps
+        return (
+            tracker.reached() is not None
+            or crossed(job.checkpointing.every_agent_steps, before, now)
+            or crossed(job.evaluation.every_agent_steps, before, now)
+        )
 
-    def _keep_evaluation(self, ref: runtime.Ref, recorder: Recorder, tracker: Tracker) -> None:
+    def _begin_evaluation(self, team: Team) -> Pending:
+        evaluation = self._job.evaluation
+        return team.begin_evaluation(evaluation.episodes, evaluation.greedy, evaluation.video)
+
+    def _keep_evaluation(self, pending: Pending, recorder: Recorder, tracker: Tracker) -> None:
         """Record an evaluation; one that fails or is stopped costs the run nothing."""
         try:
-            played = self._await(ref, recorder, stoppable=True)
-        except RoleDiedError:
+            result, video = pending()
+        except (RoleDiedError, RoleTimeoutError):
             raise
+        except Stopped:
+            return
         except RaylabError as error:
             self._message(f"an evaluation failed: {error}", recorder)
             return
-        if played is not None:
-            result, video = played
-            policy = "greedy" if self._job.evaluation.greedy else "sampled"
-            recorder.evaluation(policy, result, video, tracker)
+        recorder.evaluation(self._policy, result, video, tracker)
 
-    def _await(self, ref: runtime.Ref, recorder: Recorder, *, stoppable: bool = False) -> Any:
-        """Wait for a result with signs of life; None if it is stoppable and we were stopped."""
-        while not runtime.wait([ref], _BEAT_S):
-            recorder.beat(self._progress)
-            if stoppable and self._stop.is_set():
-                return None
-        recorder.beat(self._progress)
-        return ref.get()
+    def _keep_played(
+        self, evaluator: EvaluatorSide | None, recorder: Recorder, *, wait: bool
+    ) -> None:
+        """Record what an evaluator beside the training has played."""
+        if evaluator is not None:
+            for played in evaluator.finished(wait=wait):
+                recorder.evaluation(self._policy, played.result, played.video, played.tracker)
+
+    @property
+    def _policy(self) -> str:
+        return "greedy" if self._job.evaluation.greedy else "sampled"
 
     def _count(self, tracker: Tracker) -> None:
         self._tell(

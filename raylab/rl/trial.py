@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from raylab.errors import RaylabError
+from raylab.rl.job import Job, Recorder
+from raylab.rl.roles.trainer import Trainer
 from raylab.rl.schedule import Progress, RunState, Tracker, crossed
-from raylab.rl.system import Job, Recorder
-from raylab.rl.trainer import Trainer
 
 _STEPS_OF_A_RUN: Final = 20
 
@@ -38,7 +38,12 @@ class Trial:
             recorder.message(message)
         try:
             self._trainer = Trainer(
-                job.env, job.algorithm, job.seed, job.until.agent_steps, job.threads, job.device
+                job.env,
+                job.algorithm,
+                job.seed,
+                job.until.agent_steps,
+                job.layout.threads,
+                job.layout.device,
             )
             environment = self._trainer.prepare()
             differences = self._trainer.restore(start.state) if start.state is not None else []

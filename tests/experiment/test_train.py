@@ -66,6 +66,7 @@ def test_a_run_leaves_a_folder_that_tells_everything(cluster, tmp_path):
         "environment.json",
         "episodes",
         "evaluations",
+        "log.jsonl",
         "log.txt",
         "metrics",
         "status.json",
@@ -218,3 +219,17 @@ def test_more_threads_than_the_cluster_has_are_refused(cluster, tmp_path):
     with pytest.raises(ConfigError, match=r"placement.threads=64 .*--placement.threads 2"):
         train(in_folder(tmp_path, placement=Placement(threads=64)), display=Told())
     assert json.loads("[]") == list_runs(tmp_path)
+
+
+def test_an_evaluator_of_its_own_scores_the_same_policies(cluster, tmp_path):
+    placement = Placement(threads=1, evaluator=False)
+    [alone] = train(in_folder(tmp_path / "alone", placement=placement), display=Told())
+    placement = replace(placement, evaluator=True)
+    [beside] = train(in_folder(tmp_path / "beside", placement=placement), display=Told())
+
+    scores = [
+        [(e["agent_steps"], e["policy"], e["returns"]) for e in run.evaluations()]
+        for run in (alone, beside)
+    ]
+    assert scores[0] == scores[1]
+    assert [steps for steps, policy, _ in scores[0] if policy == "sampled"] == [160, 320]

@@ -83,7 +83,7 @@ def test_killed_trainer(experiment, cluster, uninterrupted, quiet, tmp_path):
     run = training.finish()
 
     assert run.status["attempt"] == 2
-    assert "trainer died" in (run.path / "log.txt").read_text()
+    assert "died during update" in (run.path / "log.txt").read_text()
     assert_same_run(run, uninterrupted(experiment))
 
 
@@ -153,6 +153,7 @@ def test_ctrl_c_then_killed_driver(experiment, uninterrupted, quiet, tmp_path):
     [run] = resume(path, placement=replace(experiment.placement, address=None), display=quiet)
 
     assert run.state == "finished"
-    # The dying cluster may take the trainer before its supervisor, which then tries once more.
-    assert run.status["attempt"] in (3, 4)
+    # The dying cluster takes the trainer a second before its supervisor, which tries once more;
+    # but it claims no attempt before a new trainer stands.
+    assert run.status["attempt"] == 3
     assert_same_run(run, uninterrupted(experiment))

@@ -1,7 +1,11 @@
 """CartPole-v1 counts as solved at a mean return of 475 of 500."""
 
 import pytest
+from rich.console import Console
 
+from raylab.experiment import Evaluating, Experiment, Placement, Until, train
+from raylab.experiment.progress import Display
+from raylab.rl.algorithms.appo import APPO
 from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Gymnasium
@@ -37,3 +41,21 @@ def test_cartpole_is_solved(algorithm, seed, agent_steps, updates):
 
     assert scores[-1] >= SOLVED, scores
     assert trainer.agent_steps <= agent_steps + 4_096
+
+
+def test_appo_solves_cartpole_without_waiting_for_its_workers(cluster, tmp_path):
+    experiment = Experiment(
+        name="appo",
+        env=Gymnasium(id="CartPole-v1"),
+        algorithm=APPO.classic_control(),
+        until=Until(agent_steps=100_000, episode_return=SOLVED),
+        placement=Placement(kind="async", threads=1, workers=1),
+        evaluation=Evaluating(episodes=20, greedy=True, video=False),
+        runs_dir=str(tmp_path),
+    )
+
+    [run] = train(experiment, display=Display(Console(quiet=True)))
+
+    assert run.evaluations()[-1]["mean"] >= SOLVED
+    assert run.status["agent_steps"] <= 100_000
+    assert max(run.metrics()["policy_lag/max"]) >= 1  # or nothing was corrected for

@@ -1,10 +1,11 @@
-"""An environment that takes its process down: ``tests.rl.doomed:Doomed-v0``."""
+"""Environments that take their process down, or raise: ``tests.rl.doomed:Doomed-v0``."""
 
 import os
 import signal
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.classic_control import CartPoleEnv
 
 
 class Doomed(gymnasium.Env):
@@ -28,4 +29,25 @@ class Doomed(gymnasium.Env):
         return np.zeros(2, np.float32), 1.0, self._left % 5 == 0, False, {}
 
 
+class Moody(CartPoleEnv):
+    """CartPole that raises in the ``last``-th step after every other seed."""
+
+    def __init__(self, last=20, render_mode=None):
+        super().__init__(render_mode=render_mode)
+        self._last = last
+        self._raises = False
+
+    def reset(self, *, seed=None, options=None):
+        if seed is not None:
+            self._raises, self._left = seed % 2 == 1, self._last
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action):
+        self._left -= 1
+        if self._raises and self._left == 0:
+            raise ArithmeticError("the pole is gone")
+        return super().step(action)
+
+
 gymnasium.register("Doomed-v0", Doomed, max_episode_steps=20)
+gymnasium.register("Moody-v0", Moody)

@@ -8,8 +8,9 @@ from raylab import runtime
 from raylab.errors import RoleDiedError, RunError
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Gymnasium
+from raylab.rl.job import Job, Layout, Start
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
-from raylab.rl.system import MAX_RESTARTS, Job, Start, Supervisor
+from raylab.rl.system import MAX_RESTARTS, Supervisor
 from raylab.runtime.actors import wait_until_gone
 
 LIMIT_S = 100.0
@@ -22,7 +23,7 @@ JOB = Job(
     until=Until(agent_steps=64),
     checkpointing=Checkpointing(every_agent_steps=32),
     evaluation=Evaluating(episodes=0),
-    threads=1,
+    layout=Layout(),
 )
 DOOMED = Gymnasium(id="tests.rl.doomed:Doomed-v0")
 
@@ -48,6 +49,9 @@ class Memory:
     def describe(self, environment, differences):
         assert environment["threads"] == 1
         return list(differences)
+
+    def inexact(self, reason):
+        self._note("inexact")
 
     def record(self, result, tracker):
         self._note(f"record {result.update}")
@@ -128,7 +132,7 @@ def test_a_trainer_that_keeps_dying_is_given_up(supervise):
     assert isinstance(progress.error, RoleDiedError)
     assert calls.count("begin") == MAX_RESTARTS + 1
     assert calls[-1] == "finish failed"
-    assert sum("the trainer died" in message for message in progress.messages) == MAX_RESTARTS
+    assert sum("died during update" in message for message in progress.messages) == MAX_RESTARTS
 
 
 def test_a_stop_ends_after_the_update_with_a_checkpoint(supervise):

@@ -1,0 +1,153 @@
+"""Placement ``sync``: rollout workers and a learner, in step.
+
+Every worker plays one unroll by the newest weights; the learner learns from all of them, side by
+side in the order of their seats, and its weights go out with the next calls. The same seed gives
+the same numbers, whatever the workers' speed, and also when one of them dies: the next one takes
+over its games where they were.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from raylab import runtime
+from raylab.rl.evaluate import Evaluation
+from raylab.rl.job import Job, Json
+from raylab.rl.placements.crew import Crew, Filled
+from raylab.rl.placements.learner_side import LearnerSide
+from raylab.rl.placements.team import Pending
+from raylab.rl.placements.watch import CHECKPOINT_S, Watch
+from raylab.rl.trajectory import Arrays, State, UpdateResult
+
+
+class SyncTeam:
+    """A :class:`raylab.rl.placements.team.Team` of rollout workers and a learner, in step.
+
+    Args:
+        job: what to train.
+        watch: waits and tells.
+    """
+
+    def __init__(self, job: Job, watch: Watch) -> None:
+        self._job = job
+        self._watch = watch
+        self._learner = LearnerSide(job, watch)
+        self._crew = Crew(job, watch, is_exact=True)
+        self._begun_s = 0.0
+
+    def stand(self) -> None:
+        """Start the workers and wait for the cores of all."""
+        standing = [self._learner.here(), *self._crew.start()]
+        _, *self._processes = [self._watch.result(here, None, stoppable=True) for here in standing]
+
+    def prepare(self) -> Json:
+        """Build everything; return what a run records of where it is."""
+        environment = self._learner.prepare()
+        self._crew.prepare()
+        self._crew.publish(0, self._learner.weights())
+        exactness = environment["exactness"] | exactness_of(self._job)
+        return environment | {"workers": self._processes, "exactness": exactness}
+
+    def restore(self, state: State) -> list[str]:
+        """Go on from a checkpoint; return what forbids that it goes on exactly."""
+        self._learner.restore(state)
+        self._crew.publish(int(state.meta["update"]), self._learner.weights())
+        numbers: list[int] = state.meta.get("workers", [])
+        self._crew.started = max(self._crew.started, *numbers, state.meta.get("workers_started", 0))
+        if len(numbers) != len(self._crew.seats):
+            return ["new games, as the checkpoint's are those of another placement"]
+        return self._crew.take_over(numbers, [_games_of(state, number) for number in numbers])
+
+    def random_baseline(self, episodes: int) -> Evaluation:
+        """Play whole games at random, in the learner's process."""
+        return self._learner.random_baseline(episodes)
+
+    def begin_update(self) -> None:
+        """Let every worker play an unroll."""
+        self._begun_s = time.perf_counter()
+        for seat in self._crew.seats:
+            self._crew.collect(seat)
+
+    def finish_update(self) -> UpdateResult:
+        """Wait for the unrolls, and learn from them."""
+        filled: dict[int, Filled] = {}
+        while len(filled) < len(self._crew.seats):
+            fragments, _ = self._crew.poll()
+            filled |= {each.seat.index: each for each in fragments}
+        ordered = [filled[index] for index in sorted(filled)]
+        self._learner.begin_update([each.fragment for each in ordered])
+        while not self._watch.ready(self._learner.next_updates):
+            self._learner.check_limit()
+        result, weights = self._learner.take_update()
+        self._crew.publish(result.update, weights)
+        collected = [each.collected for each in ordered]
+        metrics = {
+            **result.metrics,
+            **self._crew.counts.metrics(),
+            "time/rollout_s": max(each.collect_s for each in collected),
+            "fragment_bytes": float(sum(each.nbytes for each in collected)),
+            "steps_per_s": self._job.algorithm.batch_size / (time.perf_counter() - self._begun_s),
+        }
+        episodes = tuple(episode for each in collected for episode in each.episodes)
+        return replace(result, metrics=metrics, episodes=episodes)
+
+    def drain(self) -> list[UpdateResult]:
+        """No update is under way beyond the last one."""
+        return []
+
+    def begin_checkpoint(self, replay_limit_bytes: float) -> Pending:  # noqa: ARG002 - no replay
+        """Let the learner copy its state; that of the games came with the last fragments."""
+        pending = self._learner.begin_checkpoint()
+        games = {seat.number: seat.state for seat in self._crew.seats}
+        return partial(self._whole_state, pending, games, self._crew.started)
+
+    def weights(self) -> runtime.Ref:
+        """Return the present weights, as a reference."""
+        return self._learner.weights()
+
+    def begin_evaluation(self, episodes: int, greedy: bool, video: bool) -> Pending:
+        """Let the learner play; it learns on afterwards."""
+        return self._learner.begin_evaluation(episodes, greedy, video)
+
+    def close(self) -> None:
+        """End the processes."""
+        self._crew.kill()
+        self._learner.kill()
+
+    def _whole_state(
+        self, pending: Pending, games: dict[int, runtime.Ref | Arrays | None], started: int
+    ) -> tuple[State, str]:
+        """The learner's state and that of the games, the workers' numbers before their names."""
+        state, weight_hash = pending()
+        environments: Arrays = {}
+        for number, held in games.items():
+            arrays: Any = held
+            if isinstance(held, runtime.Ref):
+                arrays = self._watch.result(held, CHECKPOINT_S)
+            environments |= {f"{number}.{name}": array for name, array in arrays.items()}
+        meta = {**state.meta, "workers": list(games), "workers_started": started}
+        return State(parts={**state.parts, "environments": environments}, meta=meta), weight_hash
+
+
+def exactness_of(job: Job) -> Json:
+    """What an exact resume depends on, beside the learner's own."""
+    layout = job.layout
+    return {
+        "placement": layout.kind,
+        "workers": layout.workers,
+        "environments per worker": layout.envs_per_worker,
+        "threads of a worker": layout.worker_threads,
+    }
+
+
+def _games_of(state: State, number: int) -> Arrays:
+    """The part of a worker in the state of all games."""
+    prefix = f"{number}."
+    return {
+        name.removeprefix(prefix): array
+        for name, array in state.parts["environments"].items()
+        if name.startswith(prefix)
+    }

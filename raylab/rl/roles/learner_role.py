@@ -1,0 +1,166 @@
+"""The role of a learner: holds a policy's weights and moves them, fragment by fragment."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from raylab.rl.envs import EnvConfig, make
+from raylab.rl.evaluate import Evaluation
+from raylab.rl.fragment import Fragment, merge
+from raylab.rl.inline import generators_of
+from raylab.rl.on_policy import OnPolicyAlgorithm
+from raylab.rl.policy import choose_device
+from raylab.rl.roles.evaluator import Evaluator
+from raylab.rl.roles.record import environment_record
+from raylab.rl.trajectory import Arrays, State, UpdateResult, hash_arrays
+from raylab.runtime import machine
+
+
+class LearnerRole:
+    """Learns from what rollout workers collected; every method is one call of the supervisor.
+
+    Args:
+        env: the environment; one copy is made, to look at its spaces.
+        algorithm: learns from trajectories.
+        seed: of the run.
+        until_agent_steps: where annealed rates reach zero.
+        threads: processor cores to compute on.
+        device: ``"auto"``, ``"cpu"`` or a torch device.
+    """
+
+    def __init__(
+        self,
+        env: EnvConfig,
+        algorithm: OnPolicyAlgorithm,
+        seed: int,
+        until_agent_steps: int,
+        threads: int,
+        device: str,
+    ) -> None:
+        self._env = env
+        self._algorithm = algorithm
+        self._seed = seed
+        self._until_agent_steps = until_agent_steps
+        self._threads = threads
+        self._device = device
+        self._evaluator = Evaluator(env, algorithm, seed, threads, device)
+        self._update = 0
+        self._agent_steps = 0
+
+    def here(self) -> dict[str, Any]:
+        """Answer that the process stands, and which it is."""
+        return asdict(machine.ProcessId.current())
+
+    def prepare(self) -> dict[str, Any]:
+        """Build network and optimiser; return what a run records of where they are.
+
+        Raises:
+            ConfigError: the algorithm does not fit the environment.
+            EnvError: the environment cannot be made.
+        """
+        torch.set_num_threads(self._threads)
+        torch.backends.cudnn.deterministic = True
+        self._generators = generators_of(self._seed)
+        one = make(self._env, 1, seed=0)
+        try:
+            network = self._algorithm.make_network(
+                one.observation_space, one.action_space, self._generators["initialization"]
+            )
+            actions = one.action_space
+        finally:
+            one.close()
+        self._learner = self._algorithm.make_learner(network.to(choose_device(self._device)))
+        policy = self._algorithm.make_policy(self._learner.network, actions)
+        self._trajectory_learner = self._algorithm.make_trajectory_learner(
+            self._learner, policy.distribution, self._generators["shuffling"]
+        )
+        return environment_record(
+            self._env,
+            self._algorithm,
+            self._until_agent_steps,
+            threads=self._threads,
+            precision=str(self._learner.dtype).removeprefix("torch."),
+            device=self._learner.device.type,
+        )
+
+    def restore(self, state: State) -> None:
+        """Go on from the weights, the optimiser, the generators and the counters of a state.
+
+        Raises:
+            ConfigError: the weights are those of another network.
+        """
+        self._learner.load_weights(state.parts["weights"])
+        self._learner.load_optimizer_state(state.parts["optimizer"])
+        for name, generator in self._generators.items():
+            if name in state.parts["random"]:
+                generator.set_state(torch.from_numpy(state.parts["random"][name].copy()))
+        self._update = int(state.meta["update"])
+        self._agent_steps = int(state.meta["agent_steps"])
+
+    def weights(self) -> Arrays:
+        """Return the present weights."""
+        return self._learner.weights()
+
+    def update(self, *fragments: Fragment) -> tuple[UpdateResult, Arrays]:
+        """Learn once from fragments, side by side; return what came of it and the new weights.
+
+        The policy lag of a sample is the number of updates between the weights that acted and
+        those that learn from it.
+
+        Raises:
+            TrainingError: a loss is not finite any more.
+        """
+        start_s = time.perf_counter()
+        trajectory = merge(fragments)
+        rate = self._algorithm.learning_rate_at(self._agent_steps, self._until_agent_steps)
+        metrics = self._trajectory_learner.update(trajectory, rate)
+        lags = np.array([self._update - fragment.policy_version for fragment in fragments])
+        weights = np.array([fragment.agent_steps for fragment in fragments])
+        metrics |= {
+            "policy_lag/mean": float(np.average(lags, weights=weights)),
+            "policy_lag/max": float(lags.max()),
+            "time/learn_s": time.perf_counter() - start_s,
+        }
+        self._update += 1
+        self._agent_steps += trajectory.agent_steps
+        result = UpdateResult(
+            update=self._update,
+            agent_steps=self._agent_steps,
+            simulated_agent_steps=self._agent_steps,
+            metrics=metrics,
+            episodes=(),
+        )
+        return result, self._learner.weights()
+
+    def checkpoint(self) -> tuple[State, str]:
+        """Return the learner's part of the run's state, and the hash of its weights."""
+        weights = self._learner.weights()
+        state = State(
+            parts={
+                "weights": weights,
+                "optimizer": self._learner.optimizer_state(),
+                "random": {
+                    name: generator.get_state().numpy().copy()
+                    for name, generator in self._generators.items()
+                },
+            },
+            meta={
+                "update": self._update,
+                "agent_steps": self._agent_steps,
+                "simulated_agent_steps": self._agent_steps,
+            },
+        )
+        return state, hash_arrays(weights)
+
+    def evaluate(self, episodes: int, greedy: bool, video: bool) -> tuple[Evaluation, bytes | None]:
+        """Play whole games with a copy of the present policy; return scores and an mp4."""
+        return self._evaluator.evaluate(self._learner.weights(), episodes, greedy, video)
+
+    def random_baseline(self, episodes: int) -> Evaluation:
+        """Play whole games at random."""
+        return self._evaluator.random_baseline(episodes)
