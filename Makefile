@@ -23,7 +23,7 @@ DEMO_RUNS := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help demo install install-dev test test-slow lint types contracts pytest fix \
 	faults bench bench-ppo bench-dqn bench-replay bench-tpch bench-frame conformance \
-	constraints clean
+	bench-control constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -93,6 +93,9 @@ bench-dqn: install-dev ## DQN on Pong beside Stable-Baselines3
 
 bench-replay: install-dev ## replay: memory and sampling rates beside Stable-Baselines3 and RLlib
 	$(BIN)/python -m benchmarks.bench_replay
+
+bench-control: install-dev ## workers that only sleep: what control costs
+	$(BIN)/python -m benchmarks.bench_control
 
 bench-tpch: install-dev ## 22 queries beside pandas, Polars, DuckDB and Modin
 	$(BIN)/python -m benchmarks.bench_tpch
