@@ -124,11 +124,11 @@ def _choose(experiment: Experiment, placement: Placement, free: int, largest: in
 
 
 def _choose_kind(experiment: Experiment, placement: Placement, free: int) -> Kind:
-    """APPO goes async as soon as there are two cores, PPO in step where one process has enough."""
+    """APPO goes async as soon as there are two cores; whoever names workers wants some."""
     match experiment.algorithm:
         case APPO() if free > 1 or placement.workers:
             return "async"
-        case PPO() if free > _MOST_THREADS or placement.workers:
+        case PPO() if placement.workers:
             return "sync"
         case _:
             return "inline"

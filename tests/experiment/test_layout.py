@@ -31,7 +31,7 @@ def resolve(experiment, *, free=4, cpus=4, recorded=None, **placement):
     ("experiment", "free", "kind", "threads", "workers", "envs"),
     [
         pytest.param(CARTPOLE, 4, "inline", 4, None, None, id="ppo"),
-        pytest.param(CARTPOLE, 24, "sync", 1, 12, 1, id="ppo-on-many-cores"),
+        pytest.param(CARTPOLE, 24, "inline", 16, None, None, id="ppo-on-many-cores"),
         pytest.param(ON_APPO, 1, "inline", 1, None, None, id="appo-on-one-core"),
         pytest.param(ON_APPO, 2, "async", 1, 1, 12, id="appo-on-two-cores"),
         pytest.param(ON_APPO, 8, "async", 1, 6, 2, id="appo-on-eight-cores"),
