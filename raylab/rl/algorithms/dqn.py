@@ -228,15 +228,19 @@ class DQN:
 
     @classmethod
     def minatar(cls) -> Self:
-        """Return settings for MinAtar, one thread (after Young and Tian 2019, with Adam)."""
+        """Return settings for MinAtar, one thread (found on Breakout; no published reference).
+
+        Replay is that of Young and Tian 2019; double Q-learning and 3-step returns are added.
+        """
         return cls(
             capacity=100_000,
             learning_starts=5_000,
-            train_every=4,
             target_every=1_000,
             learning_rate=2.5e-4,
-            exploration_steps=100_000,
+            exploration_steps=50_000,
             final_epsilon=0.05,
+            n_step=3,
+            double=True,
             reward_clipping="none",
         )
 
