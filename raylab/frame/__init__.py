@@ -17,15 +17,18 @@ from raylab.frame.facade.adoption import adopting as _adopting
 from raylab.frame.facade.asof import merge_asof
 from raylab.frame.facade.concatenation import concat
 from raylab.frame.facade.encoding import crosstab, cut, get_dummies, qcut
+from raylab.frame.facade.interchange import (
+    from_arrow,
+    from_pandas,
+    from_polars,
+    from_ray_dataset,
+)
 from raylab.frame.facade.parsing import to_datetime, to_numeric
 from raylab.frame.facade.reading import read_parquet
 from raylab.frame.facade.reading_csv import read_csv
 from raylab.frame.facade.toplevel import (
     clear_cache,
     fallback_report,
-    from_arrow,
-    from_pandas,
-    from_polars,
     merge,
 )
 from raylab.frame.support import FallbackWarning
@@ -49,6 +52,7 @@ __all__ = [  # noqa: PLE0604  the rest is pandas' own list
     "from_arrow",
     "from_pandas",
     "from_polars",
+    "from_ray_dataset",
     "get_dummies",
     "merge",
     "merge_asof",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         is_connected,
         nodes,
     )
+    from raylab.runtime.datasets import arrow_references, dataset_of, is_dataset, mapped
     from raylab.runtime.tasks import Flow, get, object_store_bytes, put
 
 __all__ = [
@@ -30,15 +31,19 @@ __all__ = [
     "Ref",
     "Role",
     "actor",
+    "arrow_references",
     "check_versions",
     "connect",
+    "dataset_of",
     "disconnect",
     "find",
     "free_cpus",
     "get",
     "is_connected",
+    "is_dataset",
     "leave",
     "list_names",
+    "mapped",
     "nodes",
     "object_store_bytes",
     "put",
@@ -73,6 +78,7 @@ _HOMES = {
         "cluster",
     ),
     **dict.fromkeys(("Ref", "Role", "actor", "find", "leave", "list_names", "wait"), "actors"),
+    **dict.fromkeys(("arrow_references", "dataset_of", "is_dataset", "mapped"), "datasets"),
     **dict.fromkeys(("Flow", "get", "object_store_bytes", "put"), "tasks"),
 }
 

@@ -150,15 +150,9 @@ class DataFrame(LazyObject, pd.DataFrame):
         >>> pd.DataFrame({"x": [1, 2]}).to_polars().height
         2
         """
-        lazy = self.__dict__.get("_lazy")
-        if lazy is None:
-            lazy = self._state_in_memory()
-        if lazy is None:
-            import polars as pl
+        from raylab.frame.facade.interchange import to_polars
 
-            return pl.from_pandas(self.to_pandas())
-        node, _ = value_node(lazy)
-        return engine.execute(node).select(list(lazy.columns))
+        return to_polars(self)
 
     def to_arrow(self) -> Any:
         """The columns as an Arrow table, straight from the engine; the index is left out.
@@ -167,7 +161,28 @@ class DataFrame(LazyObject, pd.DataFrame):
         >>> pd.DataFrame({"x": [1, 2]}).to_arrow().num_rows
         2
         """
-        return self.to_polars().to_arrow()
+        from raylab.frame.facade.interchange import to_arrow
+
+        return to_arrow(self)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        from raylab.frame.facade.interchange import arrow_stream
+
+        if self.__dict__.get("_lazy") is None:
+            return super().__arrow_c_stream__(requested_schema)
+        return arrow_stream(self, requested_schema)
+
+    def to_ray_dataset(self) -> Any:
+        """The columns as a dataset of Ray Data, which stays on the cluster; without the index.
+
+        Starts a local cluster where there is none.
+
+        Raises:
+            TypeError: a column has a dtype that only pandas can hold.
+        """
+        from raylab.frame.facade.interchange import to_ray_dataset
+
+        return to_ray_dataset(self)
 
     def persist(self) -> DataFrame:
         """The frame computed now, its partitions kept in the object store of the cluster.

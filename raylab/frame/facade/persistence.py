@@ -18,6 +18,11 @@ def persisted(state: FrameState) -> FrameState:
     return _kept(state, here=settings.get("execution") == "local")
 
 
+def kept_on_ray(state: FrameState) -> FrameState:
+    """The frame over rows that are computed and kept on the cluster."""
+    return _kept(state, here=False)
+
+
 def kept_here(state: FrameState) -> FrameState:
     """The frame over rows that are computed and kept in this process."""
     return _kept(state, here=True)
