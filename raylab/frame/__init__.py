@@ -24,7 +24,7 @@ from raylab.frame.facade.interchange import (
     from_ray_dataset,
 )
 from raylab.frame.facade.parsing import to_datetime, to_numeric
-from raylab.frame.facade.reading import read_parquet
+from raylab.frame.facade.reading import read_feather, read_parquet
 from raylab.frame.facade.reading_csv import read_csv
 from raylab.frame.facade.reading_sql import read_sql, read_sql_query
 from raylab.frame.facade.toplevel import (
@@ -59,6 +59,7 @@ __all__ = [  # noqa: PLE0604  the rest is pandas' own list
     "merge_asof",
     "qcut",
     "read_csv",
+    "read_feather",
     "read_parquet",
     "read_sql",
     "read_sql_query",

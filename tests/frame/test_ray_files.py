@@ -107,7 +107,7 @@ def test_dtypes_of_a_dataset_are_those_of_all_blocks() -> None:
     result = pd.from_ray_dataset(ray.data.from_arrow(blocks)).to_pandas()
 
     expected = pandas.DataFrame(
-        {"i": [1.0, 2.0, np.nan, 3.0], "b": np.array([True, False, np.nan, True], dtype=object)}
+        {"i": [1.0, 2.0, np.nan, 3.0], "b": np.array([True, False, None, True], dtype=object)}
     )
     pandas.testing.assert_frame_equal(result, expected)
 

@@ -10,6 +10,7 @@ import fsspec
 import numpy as np
 import pandas
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 import raylab.frame as pd
@@ -193,3 +194,18 @@ def test_options_that_only_pandas_has(
     with path.open("rb") as file:
         pandas.testing.assert_frame_equal(pd.read_parquet(file).to_pandas(), table)
     assert {entry.operation for entry in support.fallbacks()} == {"read_parquet"}
+
+
+def test_missing_numbers_and_bools_are_what_pandas_makes_of_them(
+    tmp_path: Path, partitions: int
+) -> None:
+    path = tmp_path / "gaps.parquet"
+    pa.parquet.write_table(
+        pa.table({"b": [True, None, False], "i": [1, None, 3], "n": [None, None, None]}), path
+    )
+    expected = pandas.read_parquet(path)
+
+    result = pd.read_parquet(path).to_pandas()
+
+    pandas.testing.assert_frame_equal(result, expected)
+    assert result["b"].tolist() == [True, None, False]

@@ -25,7 +25,8 @@ def to_array(series: pl.Series, dtype: Dtype) -> Any:
             return series.to_numpy(writable=True).astype(dtype, copy=False)
         if series.dtype == pl.Boolean:
             values = np.array(series.to_list(), dtype=object)
-            values[series.is_null().to_numpy()] = np.nan
+            if not dtype.metadata:
+                values[series.is_null().to_numpy()] = np.nan
             return values
         return _objects(series)
     if isinstance(dtype, pd.CategoricalDtype) and isinstance(series.dtype, pl.Enum):

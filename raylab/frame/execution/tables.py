@@ -8,7 +8,15 @@ import polars as pl
 import pyarrow as pa
 
 from raylab.frame.execution.blocks import Block
-from raylab.frame.plan.schema import FLOAT64, OBJECT, Field, NotNative, Schema, promoted
+from raylab.frame.plan.schema import (
+    FLOAT64,
+    NONE_OBJECT,
+    OBJECT,
+    Field,
+    NotNative,
+    Schema,
+    promoted,
+)
 from raylab.frame.sources.polars import typed_frame
 
 Told = dict[str, Field] | str
@@ -43,8 +51,10 @@ def _joined(name: str, parts: list[Field]) -> Field:
     if len(dtypes) == 1:
         return Field(parts[0].dtype, nullable=nullable, nan=nan)
     wide = {promoted(dtype) for dtype in dtypes}
-    if len(wide) == 1 and wide <= {FLOAT64, OBJECT}:
-        return Field(wide.pop(), nullable=True, nan=nan)
+    if wide == {FLOAT64}:
+        return Field(FLOAT64, nullable=True, nan=nan)
+    if wide == {OBJECT}:
+        return Field(NONE_OBJECT)
     raise NotNative(f"column {name!r}, whose blocks have different dtypes")
 
 

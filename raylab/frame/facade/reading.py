@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,6 +19,7 @@ from raylab.frame.facade.state import FrameState, Levels, RangeSpec
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import Scan
 from raylab.frame.plan.schema import NotNative
+from raylab.frame.sources.files import FileIdentity, is_url, plain_path
 
 
 def read_parquet(
@@ -73,6 +75,27 @@ def read_parquet(
     }
     given = {k: v for k, v in arguments.items() if v is not None and v is not no_default}
     return native_or_pandas(native, "read_parquet", path, **given, **kwargs)
+
+
+def read_feather(path: Any, columns: Any = None, *args: Any, **kwargs: Any) -> Any:
+    """A lazy frame over an Arrow IPC file (Feather); arguments as in pandas.
+
+    Those beyond ``path`` and ``columns``, and what only pandas can read, read at once.
+    """
+    from raylab.frame.sources.feather import open_feather
+
+    def native() -> DataFrame:
+        text = plain_path(path)
+        if args or kwargs or is_url(text):
+            raise NotNative("arguments beyond columns, or a URL")
+        source = open_feather(FileIdentity.of(str(Path(text).resolve())))
+        labels = list(source.fields) if columns is None else list(columns)
+        if not labels or any(label not in source.fields for label in labels):
+            raise NotNative("columns that are not in the file")
+        scan = Scan(source, tuple(source.fields))
+        return lazy_frame(FrameState(scan, {label: Column(label) for label in labels}))
+
+    return native_or_pandas(native, "read_feather", path, columns, *args, **kwargs)
 
 
 def native_or_pandas(native: Callable[[], Any], name: str, *args: Any, **kwargs: Any) -> Any:

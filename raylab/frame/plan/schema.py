@@ -20,6 +20,8 @@ INT64: Dtype = np.dtype("int64")
 FLOAT64: Dtype = np.dtype("float64")
 BOOL: Dtype = np.dtype("bool")
 OBJECT: Dtype = np.dtype("object")
+NONE_OBJECT: Dtype = np.dtype("object", metadata={"missing": None})
+"""Of bools that come from Arrow: pandas shows a missing one as None, and as NaN elsewhere."""
 STR: Dtype = pd.StringDtype(na_value=np.nan)
 
 HIDDEN = "\x01"

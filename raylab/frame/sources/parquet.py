@@ -19,7 +19,7 @@ from pandas.io._util import (  # type: ignore[import-not-found]  # not in the st
 )
 
 from raylab.frame.plan.fingerprint import structural_fingerprint
-from raylab.frame.plan.schema import FLOAT64, OBJECT, Dtype, Field, NotNative, Schema
+from raylab.frame.plan.schema import FLOAT64, NONE_OBJECT, OBJECT, Dtype, Field, NotNative, Schema
 from raylab.frame.sources.files import FileIdentity, file_system, frozen_options, identities
 from raylab.frame.sources.folders import FolderKey, data_files, fragments
 
@@ -197,7 +197,7 @@ def _open(files: tuple[FileIdentity, ...], keys: tuple[FolderKey, ...]) -> Parqu
     nulls = _null_counts(footers)
     empty = arrow_table_to_pandas(arrow.empty_table(), to_pandas_kwargs={"ignore_metadata": True})
     typed = arrow_table_to_pandas(arrow.empty_table())
-    fields = {f.name: _field(_dtype(f.name, typed, empty), nulls.get(f.name)) for f in arrow}
+    fields = {f.name: stored_field(_dtype(f.name, typed, empty), nulls.get(f.name)) for f in arrow}
     groups = tuple(tuple(m.row_group(g).num_rows for g in range(m.num_row_groups)) for m in footers)
     stored = arrow.pandas_metadata or {}
     rows = sum(map(sum, groups))
@@ -256,13 +256,13 @@ def _null_counts(footers: list[Any]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if name not in unknown}
 
 
-def _field(dtype: Dtype, nulls: int | None) -> Field:
+def stored_field(dtype: Dtype, nulls: int | None) -> Field:
     """What pandas makes of a column: numbers with nulls become floats, bools become objects."""
     if isinstance(dtype, np.dtype) and dtype.kind in "iub":
         if nulls is None:
             raise NotNative("footers without null counts")
         if nulls and dtype.kind == "b":
-            return Field(OBJECT)
+            return Field(NONE_OBJECT)
         if nulls:
             return Field(FLOAT64, nullable=True)
         return Field(dtype, nullable=False)

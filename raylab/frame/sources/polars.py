@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from raylab.frame.plan.schema import FLOAT64, OBJECT, STR, Dtype, Field, NotNative
+from raylab.frame.plan.schema import FLOAT64, NONE_OBJECT, OBJECT, STR, Dtype, Field, NotNative
 
 _NUMBERS: dict[type[pl.DataType], str] = {
     pl.Int8: "int8",
@@ -48,7 +48,7 @@ def _field(series: pl.Series) -> Field:
         if name.startswith("float"):
             return Field(number, nullable=missing, nan=True)
         if missing:
-            return Field(OBJECT if name == "bool" else FLOAT64)
+            return Field(NONE_OBJECT if name == "bool" else FLOAT64)
         return Field(number, nullable=False)
     if isinstance(dtype, pl.String):
         return Field(STR, nullable=missing)
