@@ -173,6 +173,24 @@ def test_a_failure_leaves_the_old_file(parquet: Path, tmp_path: Path, kind: str,
 
 
 @pytest.mark.parametrize("kind", WRITERS)
+def test_a_row_that_raises_leaves_the_old_file(tmp_path: Path, kind: str, way: str) -> None:
+    write, _ = WRITERS[kind]
+    source, target = tmp_path / "days.parquet", tmp_path / f"old.{kind}"
+    pandas.DataFrame({"day": ["2024-01-02"] * 5000 + ["soon"]}).to_parquet(source)
+    write(pandas.DataFrame({"x": [1, 2]}), target)
+    before = target.read_bytes()
+    df = pd.read_parquet(source)
+    df["day"] = pd.to_datetime(df["day"])
+    assert "_lazy" in df.__dict__
+
+    with pytest.raises(ValueError, match="soon"):
+        write(df, target)
+
+    assert target.read_bytes() == before
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", WRITERS)
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, kind: str) -> None:
     write, _ = WRITERS[kind]
     target = tmp_path / f"old.{kind}"
