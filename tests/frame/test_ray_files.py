@@ -15,7 +15,10 @@ import raylab.frame as pd
 from raylab.frame.execution import remote
 from raylab.frame.facade.persistence import stored_partitions
 
-pytestmark = pytest.mark.usefixtures("cluster")
+pytestmark = [
+    pytest.mark.usefixtures("cluster"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),  # Ray Data sets its own defaults
+]
 
 
 @pytest.fixture(autouse=True)
