@@ -153,6 +153,7 @@ def test_unusual_but_certain_texts(tmp_path: Path, text: str) -> None:
         ("a,b\n1,2\n3,4\n", {"skipfooter": 1, "engine": "python"}),
         ("a,b\n1,2\n", {"header": None}),
         ("a,b\n1,2\n", {"index_col": False}),
+        ("a,b\n1,True\n2,\n", {"index_col": "b"}),
         ("a,b\n1,2024-01-02\n2,soon\n", {"parse_dates": ["b"]}),
     ],
     ids=repr,
@@ -212,6 +213,14 @@ def test_other_errors_are_those_of_pandas(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Usecols"):
         pd.read_csv(latin, usecols=["b"], encoding="latin-1")
     assert pd.read_csv(latin, encoding="latin-1")["a"].tolist() == ["\u00e9"]
+
+
+def test_rows_beyond_those_asked_for_need_not_fit(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("a,b\n1,2\n3,4\nfive,six\n")
+    pd.set_option("raylab.target_partition_bytes", 20)
+
+    assert_native(pd.read_csv(file, nrows=2), pandas.read_csv(file, nrows=2))
 
 
 def test_a_changed_file_raises(path: Path) -> None:

@@ -22,7 +22,7 @@ from raylab.frame.facade.reading import native_or_pandas
 from raylab.frame.facade.state import FrameState, IndexSpec, Levels, RangeSpec
 from raylab.frame.plan.expressions import Column, Expr
 from raylab.frame.plan.nodes import Scan
-from raylab.frame.plan.schema import BOOL, FLOAT64, INT64, STR, NotNative
+from raylab.frame.plan.schema import BOOL, FLOAT64, INT64, OBJECT, STR, NotNative
 from raylab.frame.sources.csv import PIECE_BYTES, CsvOptions, index_names, open_csv
 from raylab.frame.sources.files import (
     FileIdentity,
@@ -248,6 +248,8 @@ def _index(index_col: Any, source: Any, options: CsvOptions) -> tuple[IndexSpec,
             levels.append(item)
         else:
             raise NotNative("argument index_col other than labels and positions")
+    if any(source.fields[level].dtype == OBJECT for level in levels):
+        raise NotNative("a level of bools with missing values")
     if len(set(levels)) < len(levels) or len(levels) == len(labels) or None in dict(options.wanted):
         raise NotNative("equal levels, or no columns beside the index")
     arguments = {

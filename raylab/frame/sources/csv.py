@@ -131,28 +131,31 @@ class CsvSource:
                 if first >= stop or first + piece.rows <= start:
                     continue
                 data = self.file.read_bytes(piece.start, piece.end)
-                frame = self._typed(data, piece, [n for n in names if n != row_index])
+                low, high = max(first, start), min(first + piece.rows, stop)
+                texts = self._texts(data, piece, [n for n in names if n != row_index])
+                frame = self._typed(texts.slice(low - first, high - low))
                 if row_index in names:
-                    numbers = pl.int_range(first, first + piece.rows, eager=True)
+                    numbers = pl.int_range(low, high, eager=True)
                     frame = frame.with_columns(numbers.alias(str(row_index)))
-                low = max(start - first, 0)
-                frame = frame.slice(low, stop - first - low).select(names)
+                frame = frame.select(names)
                 yield frame if predicate is None else frame.filter(predicate)
 
         return read
 
-    def _typed(self, data: bytes, piece: Piece, names: list[str]) -> pl.DataFrame:
-        places = [self.places[name] for name in names] or [next(iter(self.places.values()))]
+    def _texts(self, data: bytes, piece: Piece, names: list[str]) -> pl.DataFrame:
+        """Columns of a piece as text; at least one, which tells the number of rows."""
+        chosen = names or list(self.places)[:1]
+        places = [self.places[name] for name in chosen]
         texts = parsed(data, piece, self.width, places, self.options.separator)
-        if not names:
-            return texts.select(pl.lit(0).alias("")).head(texts.height)
+        return texts.rename({field_name(self.places[name]): name for name in chosen})
+
+    def _typed(self, texts: pl.DataFrame) -> pl.DataFrame:
+        """The columns with the values that the text stands for."""
         return texts.select(
             converted(
-                present(pl.col(field_name(self.places[name])), self.options),
-                self.kinds[name],
-                self.fields[name],
+                present(pl.col(name), self.options), self.kinds[name], self.fields[name]
             ).alias(name)
-            for name in names
+            for name in texts.columns
         )
 
     def check(self) -> None:
