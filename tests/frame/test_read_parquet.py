@@ -209,3 +209,13 @@ def test_missing_numbers_and_bools_are_what_pandas_makes_of_them(
 
     pandas.testing.assert_frame_equal(result, expected)
     assert result["b"].tolist() == [True, None, False]
+
+
+def test_storage_options_of_any_kind(table: pandas.DataFrame) -> None:
+    options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": {"not": "hashed"}}
+    table.to_parquet("memory://with/options.parquet")
+
+    result = pd.read_parquet("memory://with/options.parquet", storage_options=options)
+
+    assert "not" not in repr(result.__dict__["_lazy"])
+    assert_native(result, table)

@@ -26,7 +26,7 @@ from raylab.frame.plan.schema import BOOL, FLOAT64, INT64, OBJECT, STR, NotNativ
 from raylab.frame.sources.csv import PIECE_BYTES, CsvOptions, index_names, open_csv
 from raylab.frame.sources.files import (
     FileIdentity,
-    frozen_options,
+    Options,
     is_url,
     local_names,
     plain_path,
@@ -107,7 +107,7 @@ def _native(path: Any, *args: Any, **kwargs: Any) -> Any:
         raise NotNative("a compressed file")
     given = _arguments(path, *args, **kwargs)
     options = _options(given)
-    stored = frozen_options(given.get("storage_options"))
+    stored = Options(given.get("storage_options"))
     names = remote_names(text, stored) if is_url(text) else local_names(text)
     if len(names) > 1:
         raise NotNative("a pattern for several files")

@@ -20,7 +20,7 @@ from raylab.frame.facade.state import FrameState
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.nodes import Scan
 from raylab.frame.plan.schema import NotNative
-from raylab.frame.sources.files import file_system, frozen_options, is_url
+from raylab.frame.sources.files import Options, file_system, is_url
 from raylab.frame.sources.replacing import is_path, opened, replacing
 
 Arguments = dict[str, Any]
@@ -30,7 +30,7 @@ Native = Callable[[FrameState, str, Arguments, Any], None]
 def _parquet(state: FrameState, path: str, arguments: Arguments, frame: Any) -> None:
     taken = ("compression", "index", "row_group_size")
     others = {k: v for k, v in arguments.items() if k not in taken}
-    options = frozen_options(others.pop("storage_options", None))
+    options = Options(others.pop("storage_options", None))
     if others.pop("engine", "auto") not in ("auto", "pyarrow") or others:
         raise NotNative(f"argument {min(others, default='engine')}")
     given = {name: arguments[name] for name in taken if name in arguments}
@@ -107,7 +107,7 @@ def _writer(owner: type, name: str, native: Native | None) -> Callable[..., Any]
         path = path if is_url(path) else str(Path(path).expanduser())
         if native is not None:
             keep_own_source(self, path)
-        with replacing(path, frozen_options(arguments.get("storage_options"))) as temporary:
+        with replacing(path, Options(arguments.get("storage_options"))) as temporary:
             state = self.__dict__.get("_lazy")
             if native is not None and isinstance(state, FrameState):
                 try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,37 @@ import fsspec
 from raylab.errors import SourceChangedError
 from raylab.frame.plan.schema import NotNative
 
-Options = tuple[tuple[str, Any], ...]
-"""Storage options in a form that does not change."""
+
+class Options:
+    """Storage options as a part of an identity; they may hold secrets, so they are never printed.
+
+    >>> Options({"key": "mine"}) == Options({"key": "yours"}), Options({"key": "mine"})
+    (False, Options())
+    """
+
+    __slots__ = ("_identity", "values")
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self.values = dict(values or {})
+        text = repr(sorted(self.values.items()))
+        self._identity = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Options) and other.fingerprint == self.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __repr__(self) -> str:
+        return "Options()"
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells them from others."""
+        return self._identity
+
+
+NO_OPTIONS = Options()
 
 
 @dataclass(frozen=True)
@@ -27,7 +57,7 @@ class FileIdentity:
         modified_ns: for local files; 0 for others.
         inode: for local files; 0 for others.
         tag: what the file system of a URL tells about the file.
-        options: of the file system; never printed, for they may hold secrets.
+        options: of the file system.
     """
 
     path: str
@@ -35,10 +65,10 @@ class FileIdentity:
     modified_ns: int = 0
     inode: int = 0
     tag: str = ""
-    options: Options = field(default=(), repr=False)
+    options: Options = NO_OPTIONS
 
     @classmethod
-    def of(cls, path: str, options: Options = ()) -> FileIdentity:
+    def of(cls, path: str, options: Options = NO_OPTIONS) -> FileIdentity:
         """The identity of a file as it is now.
 
         Raises:
@@ -51,6 +81,11 @@ class FileIdentity:
         system.invalidate_cache(inner)
         size = int(system.info(inner)["size"])
         return cls(path, size, tag=str(system.ukey(inner)), options=options)
+
+    @property
+    def fingerprint(self) -> str:
+        """All that tells it from other files, as text."""
+        return f"{self!r}:{self.options.fingerprint}"
 
     @property
     def name(self) -> str:
@@ -103,14 +138,9 @@ def is_url(path: str) -> bool:
     return "://" in path
 
 
-def frozen_options(storage_options: Mapping[str, Any] | None) -> Options:
-    """Storage options as a part of an identity."""
-    return tuple(sorted((storage_options or {}).items()))
-
-
-def file_system(path: str, options: Options = ()) -> tuple[Any, str]:
+def file_system(path: str, options: Options = NO_OPTIONS) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the path in it."""
-    system, inner = fsspec.core.url_to_fs(path, **dict(options))
+    system, inner = fsspec.core.url_to_fs(path, **options.values)
     return system, str(inner)
 
 
@@ -162,6 +192,6 @@ def remote_names(url: str, options: Options) -> list[str]:
     return [str(system.unstrip_protocol(name)) for name in found]
 
 
-def identities(names: Iterable[str], options: Options = ()) -> tuple[FileIdentity, ...]:
+def identities(names: Iterable[str], options: Options = NO_OPTIONS) -> tuple[FileIdentity, ...]:
     """The identities of files as they are now."""
     return tuple(FileIdentity.of(name, options) for name in names)

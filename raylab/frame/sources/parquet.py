@@ -20,7 +20,7 @@ from pandas.io._util import (  # type: ignore[import-not-found]  # not in the st
 
 from raylab.frame.plan.fingerprint import structural_fingerprint
 from raylab.frame.plan.schema import FLOAT64, NONE_OBJECT, OBJECT, Dtype, Field, NotNative, Schema
-from raylab.frame.sources.files import FileIdentity, file_system, frozen_options, identities
+from raylab.frame.sources.files import FileIdentity, Options, file_system, identities
 from raylab.frame.sources.folders import FolderKey, data_files, fragments
 
 
@@ -180,7 +180,7 @@ def open_parquet(path: Any, storage_options: Mapping[str, Any] | None = None) ->
         FileNotFoundError: nothing is there.
         pyarrow.ArrowInvalid: a file is no Parquet file; names it.
     """
-    options = frozen_options(storage_options)
+    options = Options(storage_options)
     names, keys = data_files(path, options)
     return _open(identities(names, options), keys)
 

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from raylab.frame.sources.files import Options, file_system, is_url
+from raylab.frame.sources.files import NO_OPTIONS, Options, file_system, is_url
 
 
 @contextmanager
-def replacing(path: str, options: Options = ()) -> Iterator[str]:
+def replacing(path: str, options: Options = NO_OPTIONS) -> Iterator[str]:
     """The path of a file to write instead, which takes the name when the block ends well.
 
     It lies beside the target in a folder of its own, under the same name, which compressed files
@@ -104,7 +104,7 @@ def _replacing_remote(url: str, options: Options) -> Iterator[str]:
 
 
 @contextmanager
-def opened(path: str, options: Options = ()) -> Iterator[Any]:
+def opened(path: str, options: Options = NO_OPTIONS) -> Iterator[Any]:
     """A file or URL to write bytes to."""
     if is_url(path):
         system, inner = file_system(path, options)
