@@ -15,6 +15,8 @@ import pandas
 import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import raylab.frame as pd
 from raylab.errors import SourceChangedError
@@ -393,3 +395,31 @@ def test_small_frames_in_memory_are_written_whole_too(tmp_path: Path) -> None:
 class Broken:
     def __str__(self) -> str:
         raise RuntimeError("cannot be printed")
+
+
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    floats=st.lists(
+        st.floats() | st.sampled_from([1e16, 1e-5, 123456789.125]), min_size=8, max_size=8
+    ),
+    words=st.lists(st.text(alphabet="a1,;\"\n\r\t '\u00e9", max_size=4), min_size=8, max_size=8),
+    rows=st.integers(0, 8),
+    separator=st.sampled_from([",", ";", "\t", "|"]),
+    index=st.booleans(),
+)
+def test_any_csv_text_has_the_bytes_of_pandas(
+    tmp_path: Path, floats: list[float], words: list[str], rows: int, separator: str, index: bool
+) -> None:
+    frame = pandas.DataFrame(
+        {"x": floats, "word": words, "flag": [True, False] * 4, "n": range(-4, 4)}
+    ).astype({"word": "str"})[:rows]
+    frame.loc[frame["n"] == -2, "word"] = None
+    pd.set_option("raylab.lazy_threshold_rows", 0)
+    expected = frame[frame["n"] != 0].to_csv(sep=separator, index=index, lineterminator="\n")
+
+    df = pd.from_pandas(frame)[["x", "word", "flag", "n"]]
+    df[df["n"] != 0].to_csv(tmp_path / "x.csv", sep=separator, index=index)
+
+    assert (tmp_path / "x.csv").read_bytes() == expected.encode()

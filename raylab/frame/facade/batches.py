@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from raylab.frame.execution import engine
 from raylab.frame.facade.dataframe import compute_index, frame_of
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, value_node
 from raylab.frame.plan.expressions import Column
-from raylab.frame.plan.nodes import HIDDEN, Project
+from raylab.frame.plan.nodes import HIDDEN, Node, Project
 
 
 def pandas_batches(
@@ -28,21 +29,33 @@ def pandas_batches(
     labels = _row_labels(state) if whole_index else None
     first = 0
     for part in engine.batches(node, rows):
-        end = first + part.height
-        if labels is not None:
-            index = labels[first:end]
-        elif isinstance(state.index, RangeSpec):
-            spec = state.index
-            index = pd.RangeIndex(
-                spec.start + first * spec.step,
-                spec.start + end * spec.step,
-                spec.step,
-                name=spec.name,
-            )
+        if labels is None:
+            yield batch_frame(state, node, levels, part, first)
         else:
-            index = compute_index(state.index, [part[name] for name in levels], state, part.height)
-        yield frame_of(state, node, part, index)
-        first = end
+            yield frame_of(state, node, part, labels[first : first + part.height])
+        first += part.height
+
+
+def batch_frame(
+    state: FrameState, node: Node, levels: tuple[str, ...], rows: Any, first: int
+) -> pd.DataFrame:
+    """Some rows of a frame.
+
+    Args:
+        state: the frame.
+        node: the plan of its value.
+        levels: the names of its index levels in the node.
+        rows: of the node.
+        first: the number of the first of them.
+    """
+    spec = state.index
+    if isinstance(spec, RangeSpec):
+        start = spec.start + first * spec.step
+        stop = start + rows.height * spec.step
+        index: pd.Index = pd.RangeIndex(start, stop, spec.step, name=spec.name)
+    else:
+        index = compute_index(spec, [rows[name] for name in levels], state, rows.height)
+    return frame_of(state, node, rows, index)
 
 
 def _row_labels(state: FrameState) -> pd.Index | None:

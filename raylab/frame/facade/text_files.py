@@ -1,4 +1,4 @@
-"""CSV and JSON lines of a lazy frame, written by pandas batch by batch: the same bytes."""
+"""CSV and JSON lines of a lazy frame, batch by batch: the bytes of pandas."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 from pandas.io.common import get_handle  # type: ignore[import-not-found]  # not in the stubs
 
-from raylab.frame.facade.batches import pandas_batches
-from raylab.frame.facade.state import FrameState
+from raylab.frame.execution import engine
+from raylab.frame.facade.batches import batch_frame, pandas_batches
+from raylab.frame.facade.csv_text import csv_text
+from raylab.frame.facade.state import FrameState, value_node
 
 _BATCH_ROWS = 1 << 17
 _CSV_CELLS = 100_000
@@ -23,11 +25,22 @@ def write_csv(state: FrameState, path: str, arguments: dict[str, Any]) -> None:
     chunk = rest.pop("chunksize", None) or _CSV_CELLS // max(len(state.columns), 1) or 1
     opening = _opening(rest, {"encoding": "utf-8", "errors": "strict"})
     rest.pop("mode", None)
+    state = state.settled(list(state.columns))
+    node, levels = value_node(state)
+    text = csv_text(state, node, levels, arguments)
+    first = 0
     with get_handle(path, "w", **opening) as handles:
-        for frame in pandas_batches(state, chunk * max(1, _BATCH_ROWS // chunk)):
-            # Consolidated as frames are that pandas read: it looks at blocks of dates.
-            frame.copy().to_csv(handles.handle, header=header, chunksize=chunk, **rest)
+        for rows in engine.batches(node, chunk * max(1, _BATCH_ROWS // chunk)):
+            lines = None if text is None else text.lines(rows, first)
+            written = rows if lines is None else rows.clear()
+            if header is not False or lines is None:
+                frame = batch_frame(state, node, levels, written, first)
+                # Consolidated as frames are that pandas read: it looks at blocks of dates.
+                frame.copy().to_csv(handles.handle, header=header, chunksize=chunk, **rest)
+            if lines is not None:
+                handles.handle.write(lines)
             header = False
+            first += rows.height
 
 
 def write_json_lines(state: FrameState, path: str, arguments: dict[str, Any]) -> None:
