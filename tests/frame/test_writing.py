@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import raylab.frame as pd
-from raylab.errors import SourceChangedError
+from raylab.errors import ExecutionError, SourceChangedError
 from raylab.frame import support
 
 WRITERS = {
@@ -175,18 +175,20 @@ def test_a_failure_leaves_the_old_file(parquet: Path, tmp_path: Path, kind: str,
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_a_row_that_raises_leaves_the_old_file(tmp_path: Path, kind: str, way: str) -> None:
+def test_damaged_rows_leave_the_old_file(tmp_path: Path, kind: str, way: str) -> None:
     write, _ = WRITERS[kind]
-    source, target = tmp_path / "days.parquet", tmp_path / f"old.{kind}"
-    pandas.DataFrame({"day": ["2024-01-02"] * 5000 + ["soon"]}).to_parquet(source)
+    source, target = tmp_path / "damaged.parquet", tmp_path / f"old.{kind}"
+    pandas.DataFrame({"x": np.random.default_rng(0).normal(size=5000)}).to_parquet(
+        source, row_group_size=500, compression="gzip"
+    )
+    data = bytearray(source.read_bytes())
+    data[-20_000:-15_000] = bytes(5000)  # among the last row groups
+    source.write_bytes(data)
     write(pandas.DataFrame({"x": [1, 2]}), target)
     before = target.read_bytes()
-    df = pd.read_parquet(source)
-    df["day"] = pd.to_datetime(df["day"])
-    assert "_lazy" in df.__dict__
 
-    with pytest.raises(ValueError, match="soon"):
-        write(df, target)
+    with pytest.raises(ExecutionError, match=r"damaged\.parquet"):
+        write(pd.read_parquet(source), target)
 
     assert target.read_bytes() == before
     assert left_over(tmp_path) == []
