@@ -1,6 +1,8 @@
 """raylab's replay: single frames in the network's layout, uniform and prioritized.
 
-What is drawn is what the network takes, ``uint8 [32, 21, 21, 64]``, before and after.
+What is drawn are windows of five frames, ``uint8 [32, 5, 21, 21, 16]``, which hold both observations.
+The pass that brings them into the network's layout, ``[32, 21, 21, 64]`` each, is timed on top of it
+(``laid_out_per_s``); the peers leave theirs to the network.
 """
 
 import numpy as np
@@ -67,6 +69,9 @@ def main() -> None:
     bytes_each = uniform.nbytes / options.capacity
     uniform_rate = rate(lambda: uniform.sample(BATCH_SIZE, generator), options.window_s)
 
+    laid_out_rate = rate(
+        lambda: uniform.sample(BATCH_SIZE, generator).observations(), options.window_s
+    )
     prioritized = filled(options.capacity, options.seed, prioritized=True)
 
     def draw_and_update() -> None:
@@ -77,6 +82,7 @@ def main() -> None:
     print_result(
         bytes_per_transition=bytes_each,
         uniform_per_s=uniform_rate,
+        laid_out_per_s=laid_out_rate,
         prioritized_per_s=rate(draw_and_update, options.window_s),
     )
 
