@@ -27,13 +27,13 @@ CARTPOLE = Experiment(
 CARTPOLE_DQN = replace(
     CARTPOLE,
     name="cartpole-dqn",
-    # 64 agent steps and as many minibatches an update.
+    # 64 agent steps and 16 minibatches an update.
     algorithm=DQN(
         num_envs=4,
         unroll_length=16,
         capacity=2_000,
         learning_starts=200,
-        train_every=1,
+        train_every=4,
         target_every=100,
         exploration_steps=2_000,
         n_step=3,
