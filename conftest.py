@@ -16,6 +16,8 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
 # A cluster that happens to run on this machine is none of the tests' business.
 os.environ.pop("RAY_ADDRESS", None)
+# Neither is what this machine was tuned to.
+os.environ["RAYLAB_CACHE_DIR"] = os.devnull
 
 # The same examples on every run: a failure found once is found again, and CI cannot flicker.
 settings.register_profile(

@@ -152,8 +152,8 @@ def run_once(program: Program, *, patience_s: float = 10.0) -> Run:
     """
     tag = uuid.uuid4().hex
     environment = {**os.environ, **program.environment, _TAG: tag}
-    busy_before, started = _busy_s(), time.monotonic()
-    own_before = _own_s()
+    busy_before, started = busy_s(), time.monotonic()
+    own_before = own_s()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile() as err:
         with (
             subprocess.Popen(  # files, not pipes: a daemon that keeps one open blocks nobody
@@ -181,8 +181,8 @@ def run_once(program: Program, *, patience_s: float = 10.0) -> Run:
         raise ProgramError(f"{program.system} {how}:\n{last_words}")
     # Sampling misses what a process did in its last moments; the parent's account of its dead
     # children misses those whose parent did not wait for them. Each is a lower bound.
-    own_s = max(family.cpu_s(), _own_s() - own_before)
-    foreign_s = max(0.0, _busy_s() - busy_before - own_s)
+    used_s = max(family.cpu_s(), own_s() - own_before)
+    foreign_s = max(0.0, busy_s() - busy_before - used_s)
     share = foreign_s / (elapsed * (os.cpu_count() or 1))
     return Run(_parse(program.system, printed), elapsed, foreign_s, share)
 
@@ -260,14 +260,14 @@ class _Family:
         return self._marker in Path(f"/proc/{pid}/environ").read_bytes()
 
 
-def _busy_s() -> float:
+def busy_s() -> float:
     """CPU seconds that the machine has spent on anything; stolen ones count as busy."""
     first = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0]
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, first.split()[1:9])
     return (user + nice + system + irq + softirq + steal) / _TICKS
 
 
-def _own_s() -> float:
+def own_s() -> float:
     """CPU seconds of this process and of the children that it has waited for."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)

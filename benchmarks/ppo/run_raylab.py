@@ -51,10 +51,13 @@ def main() -> None:
     elapsed = float(timed["wall_time_s"].iloc[-1] - timed["wall_time_s"].iloc[0])
     if agent_steps < BATCH_SIZE:
         raise SystemExit("no update fits into the window; make --window-s longer")
+    inside = metrics["time/rollout_s"] + metrics["time/learn_s"]
+    waited = elapsed - float(inside[metrics["update"] > timed["update"].iloc[0]].sum())
     result = {
         "agent_steps_per_s": agent_steps / elapsed,
         "agent_steps": agent_steps,
         "window_s": elapsed,
+        "waiting_share": waited / elapsed,
         "bfloat16": float(precision == "bfloat16"),
     }
     print(json.dumps(result), flush=True)

@@ -32,6 +32,7 @@ def run(arguments: Sequence[str]) -> int:
         "doctor",
         (
             "raylab doctor",
+            "raylab doctor --tune                      what is fastest on this machine",
             "raylab doctor --runs-dir s3://bucket/runs",
             "raylab doctor --cluster cluster.yaml      before `ray up`",
             "raylab doctor --address head.example:6379",
@@ -45,11 +46,19 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--cluster", type=Path, metavar="FILE", help="a cluster.yaml to look at")
     parser.add_argument("--address", metavar="HOST:PORT", help="of a Ray cluster")
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="measure the best threads and precision first, and keep them for auto",
+    )
     options = parser.parse_args(arguments)
 
     from raylab.cli.terminal import console, plain_table, say
+    from raylab.cli.tuning import tune
 
     out = console()
+    if options.tune:
+        tune(out)
     with out.status("looking at the machine"):
         groups = {
             "machine": list(machine_findings()),
@@ -244,6 +253,7 @@ def choice_findings() -> Iterator[Finding]:
     """What ``auto`` stands for on this machine, now."""
     import torch
 
+    from raylab.cli.tuning import describe
     from raylab.rl.policy import choose_device
     from raylab.rl.precision import has_fast_bfloat16
     from raylab.runtime import machine
@@ -257,3 +267,4 @@ def choice_findings() -> Iterator[Finding]:
     yield Finding(
         "precision", "bfloat16 for large images, else float32" if fast else "float32 everywhere"
     )
+    yield Finding("tuned to", *describe())

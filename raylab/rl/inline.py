@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from raylab.errors import ConfigError
-from raylab.rl import laps
+from raylab.rl import laps, tuning
 from raylab.rl.agent import Algorithm, Player
 from raylab.rl.envs import EnvConfig, make
-from raylab.rl.networks import is_large_image
+from raylab.rl.networks import network_kind
 from raylab.rl.policy import choose_device
 from raylab.rl.trajectory import Arrays, State, UpdateResult, hash_arrays
 
@@ -185,13 +185,17 @@ def generators_of(seed: int) -> dict[str, torch.Generator]:
 def useful_threads(env: EnvConfig, cores: int) -> int:
     """Return how many of the free cores a trainer gains from.
 
-    All of them for large images; one for vectors and small images, whose matrices are multiplied
-    in less time than threads take to meet.
+    As many as were best when the machine was tuned. Where it was not: all of them for large
+    images; one for vectors and small images, whose matrices are multiplied in less time than
+    threads take to meet.
 
     Raises:
         EnvError: the environment cannot be made.
     """
     one = make(env, 1, seed=0)
-    shape = one.observation_space.shape
+    kind = network_kind(one.observation_space)
     one.close()
-    return cores if is_large_image(shape) else 1
+    tuned = tuning.best(kind)
+    if tuned is not None:
+        return min(cores, tuned.threads)
+    return cores if kind == "large images" else 1

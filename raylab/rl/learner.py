@@ -7,7 +7,8 @@ gradients are copied to float32, Adam moves the float32 weights, and the copy is
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from raylab.errors import ConfigError
+from raylab.rl.graphs import GraphedTraining
 from raylab.rl.laps import lap
 from raylab.rl.networks import Network
 from raylab.rl.trajectory import Arrays
@@ -31,6 +33,8 @@ class Learner:
 
     Attributes:
         network: what computes; share it to act with the newest weights.
+        compute: the network's forward pass for batches of few different sizes; on a GPU by graphs,
+            whose outputs the next call overwrites.
         device: where it computes.
         dtype: in which its body computes.
     """
@@ -53,6 +57,10 @@ class Learner:
             self.network.body.to(dtype)
         self._parameters = list(self.network.parameters())
         self.device = self._weights[0].device
+        on_gpu = self.device.type == "cuda"
+        self.compute: Callable[[Tensor], Any] = (
+            GraphedTraining(self.network) if on_gpu else self.network
+        )
         self._gradients = [torch.zeros_like(weight) for weight in self._weights]
         self._moments = {
             name: [torch.zeros_like(weight) for weight in self._weights]

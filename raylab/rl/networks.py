@@ -35,6 +35,7 @@ from raylab.rl.blocks import (
 from raylab.rl.distributions import ActionDistribution
 from raylab.rl.packed import PackedNatureBody
 from raylab.rl.precision import has_fast_bfloat16
+from raylab.rl.tuning import Kind
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 _SMALLEST_NATURE_IMAGE = 36  # below, the Nature network's last convolution has no pixel left
@@ -100,11 +101,13 @@ class Network(nn.Module, ABC):
         stored_shape: shape of one observation as the network stores it.
         stored_dtype: its element type.
         gains_from_bfloat16: whether half the bits pay; they do for large convolutions only.
+        kind: as what a machine is tuned for it.
     """
 
     stored_shape: tuple[int, ...]
     stored_dtype: torch.dtype
     gains_from_bfloat16: bool
+    kind: Kind
     body: nn.Module
     head: nn.Module
 
@@ -137,6 +140,7 @@ class MlpNetwork(Network):
     """Separate towers of dense layers, on vector observations."""
 
     gains_from_bfloat16 = False
+    kind = "vectors"
     stored_dtype = torch.float32
 
     def __init__(
@@ -191,6 +195,7 @@ class NatureNetwork(Network):
     """
 
     gains_from_bfloat16 = True
+    kind = "large images"
     stored_dtype = torch.uint8
     body: NatureBody
 
@@ -300,6 +305,7 @@ class SmallImageNetwork(Network):
     """One 3 x 3 convolution of 16 channels and a dense layer: the network of MinAtar."""
 
     gains_from_bfloat16 = False
+    kind = "small images"
     stored_dtype = torch.uint8
     body: _SmallImageBody
 
@@ -410,12 +416,12 @@ def build_network(
     Raises:
         ConfigError: no network fits the observation space.
     """
-    shape = observation_space.shape
-    if observation_space.dtype != np.uint8:
+    shape, kind = observation_space.shape, network_kind(observation_space)
+    if kind == "vectors":
         return MlpNetwork(config, math.prod(shape), head, generator)
     if len(shape) == 3:
         image = ImageSpace(*shape, scale=1.0 / float(observation_space.high.max()))
-        if is_large_image(shape):
+        if kind == "large images":
             return NatureNetwork(config, image, head, generator)
         if min(shape[:2]) >= 3 and max(shape[:2]) <= _LARGEST_SMALL_IMAGE:
             return SmallImageNetwork(config, image, head, generator)
@@ -427,9 +433,11 @@ def build_network(
     )
 
 
-def is_large_image(shape: tuple[int, ...]) -> bool:
-    """Whether observations of this shape get the Nature network."""
-    return len(shape) == 3 and min(shape[:2]) >= _SMALLEST_NATURE_IMAGE
+def network_kind(space: spaces.Box) -> Kind:
+    """Return which kind of network observations get, if any fits them."""
+    if space.dtype != np.uint8:
+        return "vectors"
+    return "large images" if min(space.shape[:2]) >= _SMALLEST_NATURE_IMAGE else "small images"
 
 
 def initialize(layer: nn.Linear | nn.Conv2d, gain: float, generator: torch.Generator) -> None:

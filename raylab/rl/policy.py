@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from raylab.errors import ConfigError
+from raylab.rl import tuning
 from raylab.rl.distributions import ActionDistribution
+from raylab.rl.graphs import GraphedForward
 from raylab.rl.networks import Network
 from raylab.rl.precision import has_fast_bfloat16
 
@@ -36,6 +38,7 @@ class Policy:
         self.distribution = distribution
         self.device = next(network.parameters()).device
         self._network_forward = forward or network
+        self._graphs: dict[int, GraphedForward] = {}  # by size of the batch
 
     @torch.inference_mode()
     def frozen(self, batch: int) -> Policy:
@@ -43,7 +46,8 @@ class Policy:
 
         The numbers are the same, bit by bit. It is outdated when the weights have changed.
         """
-        return Policy(self.network, self.distribution, self.network.frozen(batch))
+        forward = self._graphed(batch) if self.device.type == "cuda" else self.network.frozen(batch)
+        return Policy(self.network, self.distribution, forward)
 
     def store(self, observations: np.ndarray, out: Tensor) -> None:
         """Write observations [N, *observation] into ``out`` [N, *stored_shape]."""
@@ -84,6 +88,15 @@ class Policy:
         network.store(observations, out)
         return out
 
+    def _graphed(self, batch: int) -> GraphedForward:
+        if batch not in self._graphs:
+            network = self.network
+            example = torch.zeros(
+                (batch, *network.stored_shape), dtype=network.stored_dtype, device=self.device
+            )
+            self._graphs[batch] = GraphedForward(network, example)
+        return self._graphs[batch]
+
     def _forward(self, stored: Tensor) -> tuple[Tensor, Tensor]:
         parameters, values = self._network_forward(stored.to(self.device))
         return parameters.cpu(), values.cpu()
@@ -113,10 +126,14 @@ def choose_device(requested: str) -> torch.device:
 def choose_dtype(requested: Precision, network: Network) -> torch.dtype:
     """Return the dtype of the network's body: "auto" halves the bits where that is faster.
 
-    On processors without bfloat16 instructions, and for networks of small matrices, it is not.
+    On processors without bfloat16 instructions, and for networks of small matrices, it is not;
+    where the machine was tuned, what was measured decides.
     """
     if requested == "auto":
         device = next(network.parameters()).device
+        tuned = tuning.best(network.kind) if device.type == "cpu" else None
+        if tuned is not None:
+            return torch.bfloat16 if tuned.precision == "bfloat16" else torch.float32
         pays = network.gains_from_bfloat16 and has_fast_bfloat16(device)
         return torch.bfloat16 if pays else torch.float32
     return torch.bfloat16 if requested == "bfloat16" else torch.float32

@@ -297,7 +297,7 @@ class PPOLearner:
             for rows in order.to(learner.device).chunk(config.minibatches):
                 minibatch = batch.rows(rows)
                 lap("gather")
-                parameters, values = learner.network(minibatch.observations)
+                parameters, values = learner.compute(minibatch.observations)
                 loss, seen = ppo_loss(parameters, values, minibatch, self._distribution, config)
                 norm = learner.step(loss, learning_rate)
                 diagnostics.append(torch.cat([seen, norm.unsqueeze(0)]))
