@@ -56,7 +56,7 @@ def test_programs_run_in_turn(tmp_path):
 
 def test_own_cpu_time_is_not_foreign(monkeypatch):
     # /proc/stat is replaced by what the run itself used: a busy machine cannot disturb the test.
-    monkeypatch.setattr(module, "_busy_s", module._own_s)
+    monkeypatch.setattr(module, "busy_s", module.own_s)
 
     run = run_once(program(BURN.format(seconds=0.5)))
 
@@ -66,7 +66,7 @@ def test_own_cpu_time_is_not_foreign(monkeypatch):
 def test_foreign_cpu_time_is_seen(monkeypatch):
     started = time.monotonic()
     # Somebody else keeps exactly one core busy for the whole run.
-    monkeypatch.setattr(module, "_busy_s", lambda: module._own_s() + time.monotonic() - started)
+    monkeypatch.setattr(module, "busy_s", lambda: module.own_s() + time.monotonic() - started)
 
     run = run_once(program(BURN.format(seconds=0.3)))
 
