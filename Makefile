@@ -22,8 +22,8 @@ PEERS ?= sb3 cleanrl-style rllib
 DEMO_RUNS := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help demo install install-dev test test-slow lint types contracts pytest fix \
-	faults bench bench-ppo bench-dqn bench-replay bench-tpch bench-frame conformance \
-	bench-control constraints clean
+	faults bench bench-ppo bench-levers bench-system bench-dqn bench-replay bench-tpch bench-frame \
+	conformance bench-control constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,10 +83,16 @@ faults: install-dev ## twenty random schedules of kills on three nodes; writes d
 
 # --- benchmarks: each writes benchmarks/results/<name>.json --------------------------------
 
-bench: bench-ppo bench-dqn bench-replay bench-tpch bench-frame ## all comparisons; wants a quiet machine for hours
+bench: bench-ppo bench-levers bench-system bench-dqn bench-replay bench-tpch bench-frame ## all comparisons; wants a quiet machine for hours
 
 bench-ppo: install-dev ## PPO on Pong beside its three peers (an hour); PEERS="sb3" for one
 	$(BIN)/python -m benchmarks.bench_ppo --peers $(PEERS)
+
+bench-levers: install-dev ## what each lever of the PPO loop gains
+	$(BIN)/python -m benchmarks.bench_levers
+
+bench-system: install-dev ## what Ray, the supervisor and recording cost
+	$(BIN)/python -m benchmarks.bench_system
 
 bench-dqn: install-dev ## DQN on Pong beside Stable-Baselines3
 	$(BIN)/python -m benchmarks.bench_dqn
