@@ -5,11 +5,12 @@ A decision is made once: it goes into the run's ``config.json``, and a resumed r
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from raylab import runtime
-from raylab.errors import ConfigError
+from raylab.errors import ConfigError, EnvError
 from raylab.experiment.experiment import Experiment, Placement
 from raylab.rl.algorithms.appo import APPO
 from raylab.rl.algorithms.ppo import PPO
@@ -108,6 +109,9 @@ def _choose(experiment: Experiment, placement: Placement, free: int, largest: in
         kind = _choose_kind(experiment, placement, free)
     if kind == "inline":
         threads = placement.threads or max(1, min(free, largest, _MOST_THREADS))
+        if placement.threads is None:
+            with suppress(EnvError):  # the trainer says why, and the run keeps it
+                threads = useful_threads(experiment.env, threads)
         return replace(placement, kind=kind, threads=threads, workers=None, envs_per_worker=None)
     num_envs = experiment.algorithm.num_envs
     # In step, learner and workers take turns on the same cores; otherwise they share them.

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import torch
 
+from raylab.rl import tuning
 from raylab.rl.agent import Algorithm
 from raylab.rl.envs import EnvConfig
 from raylab.runtime import machine
@@ -44,8 +45,10 @@ def environment_record(
     }
     if algorithm.depends_on_length:
         exactness["until.agent_steps"] = until_agent_steps
+    tuned = tuning.load()
     return {
         **where,
+        "tuned": tuned.date if tuned else None,
         "versions": versions,
         "commit": machine.source_commit(),
         "process": asdict(machine.ProcessId.current()),
