@@ -183,7 +183,8 @@ def run_once(program: Program, *, patience_s: float = 10.0) -> Run:
     # children misses those whose parent did not wait for them. Each is a lower bound.
     used_s = max(family.cpu_s(), own_s() - own_before)
     foreign_s = max(0.0, busy_s() - busy_before - used_s)
-    share = foreign_s / (elapsed * (os.cpu_count() or 1))
+    # Clocks tick in hundredths of a second: rounding could make it more than all.
+    share = min(1.0, foreign_s / (elapsed * (os.cpu_count() or 1)))
     return Run(_parse(program.system, printed), elapsed, foreign_s, share)
 
 
