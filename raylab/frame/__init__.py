@@ -14,6 +14,7 @@ import pandas as _pandas
 
 import raylab.frame.settings as _settings  # noqa: F401  registers the options
 from raylab.frame.facade.adoption import adopting as _adopting
+from raylab.frame.facade.adoption import looking_further as _looking_further
 from raylab.frame.facade.asof import merge_asof
 from raylab.frame.facade.concatenation import concat
 from raylab.frame.facade.encoding import crosstab, cut, get_dummies, qcut
@@ -78,6 +79,7 @@ def _export() -> None:
         if name not in own:
             wraps = isinstance(value, _FunctionType) and name not in _PLAIN
             own[name] = _adopting(value) if wraps else value
+    own["eval"] = _adopting(_looking_further(_pandas.eval))
     for name in ("api", "arrays", "errors", "io", "plotting", "testing", "tseries"):
         # So that `import raylab.frame.testing` and `from raylab.frame.api import ...` work, too.
         _sys.modules[f"{__name__}.{name}"] = getattr(_pandas, name)

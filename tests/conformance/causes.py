@@ -20,7 +20,7 @@ _ATTRIBUTE = re.compile(
 )
 
 
-def cause_of(kind: str, message: str, statement: str) -> str:
+def cause_of(kind: str, message: str, statement: str, *, late: bool = False) -> str:
     """The class of a failure.
 
     ``value`` is the residue of failed assertions: a wrong answer is never filed elsewhere
@@ -30,12 +30,13 @@ def cause_of(kind: str, message: str, statement: str) -> str:
         kind: name of the exception's type.
         message: text of the exception.
         statement: the line of the test at which it left the test.
+        late: the error that the test waits for came when the lazy result was computed.
     """
     if kind == "Failed":
         if message.startswith("Timeout"):
             return "timeout"
         if message.startswith("DID NOT RAISE"):
-            return "error not raised"
+            return "error raised when computed" if late else "error not raised"
         return "failed"
     if kind.endswith("Warning") or "unexpected warning" in message:
         return "warning"

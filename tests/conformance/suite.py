@@ -37,6 +37,12 @@ def rewrite_imports(source: str, module: str) -> str:
     return _FROM.sub(rf"\1from {module} import", source)
 
 
+def test_files(folder: str) -> list[str]:
+    """The test files of a folder, as paths below ``pandas/tests``."""
+    tests = _PANDAS / "tests"
+    return sorted(str(file.relative_to(tests)) for file in (tests / folder).rglob("test_*.py"))
+
+
 def copy_suite(target: Path, module: str, folders: Sequence[str] = FOLDERS) -> None:
     """Copy pandas' tests, conftest and pytest settings to ``target``, imports rewritten.
 

@@ -66,6 +66,14 @@ def test_causes_are_told_apart(kind: str, message: str, statement: str, cause: s
     assert found == cause
 
 
+def test_an_error_that_comes_when_the_result_is_computed_is_told_apart() -> None:
+    message = "DID NOT RAISE <class 'ValueError'>"
+
+    found = [cause_of("Failed", message, "with x:", late=late) for late in (False, True)]
+
+    assert found == ["error not raised", "error raised when computed"]
+
+
 @pytest.mark.timeout(300)
 def test_every_outcome_is_recorded_and_a_crash_is_survived(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -312,6 +312,10 @@ OPERATIONS: dict[str, Operation] = {
     "map series": lambda p, d: d.key.map(d.groupby("key").x.mean()),
     "case_when": lambda p, d: d.x.case_when([(d.x > 1, 1.0), (d.y > 0, 2.0)]),
     "qcut": lambda p, d: p.qcut(d.x, 4, labels=["a", "b", "c", "d"]),
+    # expressions of columns
+    "expression": lambda p, d: d.assign(z=p.col("x") + 1, w=p.col("z") * p.col("key")),
+    "expression as mask": lambda p, d: d[p.col("x") > 0],
+    "expression in loc": lambda p, d: d.loc[p.col("x") > 0, ["x", "y"]],
 }  # fmt: skip
 
 

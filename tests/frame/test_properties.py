@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 from typing import Any
 
 import numpy as np
 import pandas
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +19,7 @@ PARTITIONS = (1, 2, 3, 7)
 
 @st.composite
 def frames(draw: st.DrawFn) -> pandas.DataFrame:
-    """Up to 30 rows of integers, floats with NaN and infinities, text, bools and dates."""
+    """Up to 30 rows of numbers, text, bools, moments, and nullable and Arrow dtypes of them."""
     rows = draw(st.integers(0, 30))
 
     def values(strategy: st.SearchStrategy[Any]) -> list[Any]:
@@ -25,6 +28,13 @@ def frames(draw: st.DrawFn) -> pandas.DataFrame:
     floats = st.sampled_from([0.0, -0.0, 1.5, -2.25, 1e300, float("inf"), float("nan"), 0.1, 3.0])
     texts = st.one_of(st.none(), st.sampled_from(["", "a", "b", "ab", "\u00e9", "B"]))
     days = st.one_of(st.none(), st.integers(-400, 400))
+    small = st.one_of(st.none(), st.integers(-3, 3))
+    seconds = pandas.Series(values(small), dtype="float64")
+    zoned = pandas.Timestamp("2024-03-31 01:59:59.999").as_unit("ms") + pandas.to_timedelta(
+        seconds, unit="s"
+    ).astype("timedelta64[ms]")
+    cents = [None if x is None else decimal.Decimal(x).scaleb(-2) for x in values(small)]
+    dates = [None if x is None else dt.date(1970, 1, 2) + dt.timedelta(x) for x in values(small)]
     return pandas.DataFrame(
         {
             "k": np.array(values(st.integers(-2, 3)), dtype="int64"),
@@ -33,15 +43,27 @@ def frames(draw: st.DrawFn) -> pandas.DataFrame:
             "g": np.array(values(floats), dtype="float64"),
             "s": pandas.Series(values(texts), dtype="str"),
             "b": np.array(values(st.booleans()), dtype="bool"),
+            "n": pandas.array(values(small), dtype="Int64"),
+            "x": pandas.array(values(st.one_of(st.none(), floats)), dtype="Float64"),
+            "o": pandas.array(values(st.one_of(st.none(), st.booleans())), dtype="boolean"),
+            "w": pandas.array(values(texts), dtype="string"),
+            "d": pandas.array(dates, dtype=pandas.ArrowDtype(pa.date32())),
+            "m": pandas.array(cents, dtype=pandas.ArrowDtype(pa.decimal128(9, 2))),
+            "c": pandas.Categorical(values(texts), categories=["b", "a", "ab", "", "B", "\u00e9"]),
+            "z": zoned.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin"),
+            "p": pandas.to_timedelta(
+                pandas.Series(values(small), dtype="float64"), unit="s"
+            ).astype("m8[ns]"),
             "t": pandas.Timestamp("2024-02-29").as_unit("us")
             + pandas.to_timedelta(pandas.Series(values(days), dtype="float64"), unit="D"),
         }
     ).astype({"t": "datetime64[us]"})
 
 
-COMPARISONS = st.sampled_from(
-    ["f>g", "f<=g", "f==g", "f!=g", "i>k", "s=='a'", "s<'b'", "b", "not b", "f isna"]
-)
+TOGETHER = ["f>g", "f<=g", "f==g", "f!=g", "i>k", "s=='a'", "s<'b'", "b", "not b", "f isna", "n>0", "n!=k", "x<f", "o", "not o", "o or n>0", "o and b", "w=='a'", "z<t", "n isin"]  # fmt: skip
+MASKS = st.sampled_from(TOGETHER)
+COMPARISONS = st.sampled_from([*TOGETHER, "d>1970-01-01", "m<0.01"])
+"""Those of Arrow columns are not combined with others: pandas itself cannot."""
 
 
 def mask(d: Any, name: str) -> Any:
@@ -59,6 +81,30 @@ def mask(d: Any, name: str) -> Any:
             return d.s < "b"
         case "i>k":
             return d.i > d.k
+        case "n>0":
+            return d.n > 0
+        case "n!=k":
+            return d.n != d.k
+        case "x<f":
+            return d.x < d.f
+        case "o":
+            return d.o
+        case "not o":
+            return ~d.o
+        case "o or n>0":
+            return d.o | (d.n > 0)
+        case "o and b":
+            return d.o & d.b
+        case "w=='a'":
+            return d.w == "a"
+        case "d>1970-01-01":
+            return d.d > dt.date(1970, 1, 1)
+        case "m<0.01":
+            return d.m < decimal.Decimal("0.01")
+        case "z<t":
+            return d.z < pandas.Timestamp("2024-03-31 03:00", tz="Europe/Berlin")
+        case "n isin":
+            return d.n.isin([1, -2])
         case "f>g":
             return d.f > d.g
         case "f<=g":
@@ -71,14 +117,14 @@ def mask(d: Any, name: str) -> Any:
 
 STEPS = st.one_of(
     st.tuples(st.just("filter"), COMPARISONS),
-    st.tuples(st.just("filter both"), st.tuples(COMPARISONS, COMPARISONS)),
-    st.tuples(st.just("filter neither"), st.tuples(COMPARISONS, COMPARISONS)),
-    st.tuples(st.just("assign"), st.sampled_from(["i+k", "f*g", "f-g", "i/k", "f/g", "i//7", "i%5", "fillna"])),
-    st.tuples(st.just("sort"), st.lists(st.sampled_from("kifsbt"), min_size=1, max_size=3, unique=True)),
-    st.tuples(st.just("sort down"), st.sampled_from("kfst")),
+    st.tuples(st.just("filter both"), st.tuples(MASKS, MASKS)),
+    st.tuples(st.just("filter neither"), st.tuples(MASKS, MASKS)),
+    st.tuples(st.just("assign"), st.sampled_from(["i+k", "f*g", "f-g", "i/k", "f/g", "i//7", "i%5", "fillna", "n+n", "n*k", "x/x", "fill n", "fill w", "m+m", "n to x", "p+p"])),
+    st.tuples(st.just("sort"), st.lists(st.sampled_from("kifsbtnxowdmczp"), min_size=1, max_size=3, unique=True)),
+    st.tuples(st.just("sort down"), st.sampled_from("kfstnxwdmczp")),
     st.tuples(st.just("head"), st.integers(0, 12)),
     st.tuples(st.just("tail"), st.integers(0, 12)),
-    st.tuples(st.just("distinct"), st.lists(st.sampled_from("kfsbt"), min_size=1, max_size=2, unique=True)),
+    st.tuples(st.just("distinct"), st.lists(st.sampled_from("kfsbtnxowdmczp"), min_size=1, max_size=2, unique=True)),
     st.tuples(st.just("concat"), COMPARISONS),
     st.tuples(st.just("isin"), COMPARISONS),
     st.tuples(st.just("reset"), st.none()),
@@ -86,10 +132,10 @@ STEPS = st.one_of(
 
 LAST = st.one_of(
     st.tuples(st.just("nothing"), st.none()),
-    st.tuples(st.just("group"), st.lists(st.sampled_from("kfsbt"), min_size=1, max_size=2, unique=True)),
-    st.tuples(st.just("group as found"), st.sampled_from("kfsbt")),
-    st.tuples(st.just("group with missing"), st.sampled_from("fst")),
-    st.tuples(st.just("merge"), st.tuples(st.sampled_from(["inner", "left", "right", "outer"]), st.sampled_from("kfs"))),
+    st.tuples(st.just("group"), st.lists(st.sampled_from("kfsbtnxowdmzp"), min_size=1, max_size=2, unique=True)),
+    st.tuples(st.just("group as found"), st.sampled_from("kfsbtnxowdmzp")),
+    st.tuples(st.just("group with missing"), st.sampled_from("fstnxowdmzp")),
+    st.tuples(st.just("merge"), st.tuples(st.sampled_from(["inner", "left", "right", "outer"]), st.sampled_from("kfsnxowdmctzp"))),
 )  # fmt: skip
 
 
@@ -129,9 +175,9 @@ def apply(p: Any, d: Any, step: tuple[str, Any]) -> Any:
             return grouped(d.groupby(x, dropna=False))
         case "merge":
             how, key = x
-            return d[["k", "f", "s", "i"]].merge(
-                d[d.b][["k", "f", "s", "t"]].head(8), on=key, how=how
-            )
+            left = list(dict.fromkeys(["k", "f", "s", "i", key]))
+            right = list(dict.fromkeys(["k", "f", "s", "t", key]))
+            return d[left].merge(d[d.b][right].head(8), on=key, how=how)
         case _:
             return d
 
@@ -147,6 +193,14 @@ def assigned(d: Any, name: str) -> dict[str, Any]:
         "i//7": lambda: {"i": d.i // 7},
         "i%5": lambda: {"k": d.i % 5},
         "fillna": lambda: {"f": d.f.fillna(-1.0)},
+        "n+n": lambda: {"n": d.n + d.n},
+        "n*k": lambda: {"n": d.n * d.k},
+        "x/x": lambda: {"x": d.x / d.x},
+        "fill n": lambda: {"n": d.n.fillna(7)},
+        "fill w": lambda: {"w": d.w.fillna("?")},
+        "m+m": lambda: {"r": d.m + d.m},
+        "n to x": lambda: {"x": d.n.astype("Float64")},
+        "p+p": lambda: {"p": d.p + d.p},
     }[name]()
 
 
@@ -154,6 +208,7 @@ def grouped(groups: Any) -> Any:
     """Aggregations of groups that do not depend on the order of floats."""
     return groups.agg(
         total=("i", "sum"), low=("f", "min"), high=("f", "max"), present=("f", "count"), rows=("i", "size"),
+        sums=("n", "sum"), most=("n", "max"), least=("x", "min"), known=("d", "count"), cents=("m", "sum"), end=("d", "last"),
         texts=("s", "nunique"), first=("s", "first"), last=("t", "last"), any=("b", "max"), mean=("i", "mean"),
     )  # fmt: skip
 

@@ -33,6 +33,8 @@ def to_array(series: pl.Series, dtype: Dtype) -> Any:
         codes = series.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
         return pd.Categorical.from_codes(codes, dtype=dtype)
     arrow = series.to_arrow()
+    if isinstance(dtype, pd.ArrowDtype):
+        arrow = arrow.cast(dtype.pyarrow_dtype)
     from_arrow: Any = dtype.__from_arrow__  # type: ignore[attr-defined]  # scans admit no others
     return from_arrow(pa.chunked_array([arrow]))
 

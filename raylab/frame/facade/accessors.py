@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, Self
 
 import pandas as pd
 
 from raylab.frame import support
+from raylab.frame.facade.adoption import adopt, adopting
 
 
 def own_accessor(series: Any, name: str) -> Any:
-    """Pandas' own accessor of a series."""
-    return vars(pd.Series)[name].__get__(series, type(series))
+    """Pandas' own accessor of a series, whose results are of raylab's classes."""
+    accessor = vars(pd.Series)[name].__get__(series, type(series))
+    if name != "str" and not isinstance(accessor, _Adopting):  # that one asks its series
+        owner: Any = type(accessor)
+        accessor.__class__ = _adopting_class(owner)
+    return accessor
+
+
+class _Adopting:
+    """An accessor that names pandas' classes in its code; its results become raylab's."""
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if name.startswith("_"):
+            return value
+        return adopting(value) if isinstance(value, MethodType) else adopt(value)
+
+
+@functools.cache
+def _adopting_class(owner: Any) -> type:
+    members: dict[str, Any] = {}
+    if hasattr(owner, "__getitem__"):
+        item = owner.__getitem__
+        members["__getitem__"] = lambda self, key: adopt(item(self, key))
+    return type(owner.__name__, (_Adopting, owner), members)
 
 
 class LazyCompanion:

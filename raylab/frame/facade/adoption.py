@@ -11,10 +11,12 @@ import pandas as pd
 
 def adopt(value: Any) -> Any:
     """The value with pandas frames and series, also inside lists and dicts, as raylab's."""
+    kind = type(value)
+    if kind not in _FOREIGN:
+        return value
     from raylab.frame.facade.dataframe import DataFrame
     from raylab.frame.facade.series import Series
 
-    kind = type(value)
     if kind is pd.DataFrame:
         return DataFrame._from_mgr(value._mgr, value.axes).__finalize__(value)
     if kind is pd.Series:
@@ -23,9 +25,10 @@ def adopt(value: Any) -> Any:
         return series.__finalize__(value)
     if kind is dict:
         return {key: adopt(item) for key, item in value.items()}
-    if kind in (list, tuple):
-        return kind(adopt(item) for item in value)
-    return value
+    return kind(adopt(item) for item in value)
+
+
+_FOREIGN = frozenset((pd.DataFrame, pd.Series, dict, list, tuple))
 
 
 def adopting(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,3 +39,13 @@ def adopting(function: Callable[..., Any]) -> Callable[..., Any]:
         return adopt(function(*args, **kwargs))
 
     return adopted
+
+
+def looking_further(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``query`` or ``eval``, whose caller is behind this function and one more wrapper."""
+
+    @functools.wraps(function)
+    def looking(*args: Any, level: int = 0, **kwargs: Any) -> Any:
+        return function(*args, level=level + 2, **kwargs)
+
+    return looking

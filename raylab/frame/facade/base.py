@@ -12,13 +12,22 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 from pandas.api.extensions import no_default
+from pandas.api.types import is_scalar
 
 from raylab.errors import ExecutionError, MemoryBudgetError
 from raylab.frame import settings, support
+from raylab.frame.facade.adoption import adopt, looking_further
+from raylab.frame.facade.warning_sites import (
+    CHAINED_METHODS,
+    LEAST_REFERENCES,
+    warn_of_chained_method,
+    warn_of_inplace,
+)
 from raylab.frame.plan.schema import NotNative, UnknownLabel
 
 Native = TypeVar("Native", bound=Callable[..., Any])
@@ -70,6 +79,10 @@ class LazyObject:
             self.__dict__["_real"] = manager
             self.__dict__.pop("_lazy", None)
             return manager
+
+    def _check_inplace_deprecation(self, inplace: Any, method: str) -> bool:
+        """The argument ``inplace``, with pandas' warning at the user's line."""
+        return warn_of_inplace(type(self).__name__, method, inplace)
 
     def _compute(self, state: Any) -> Any:
         """The block manager of a state."""
@@ -148,7 +161,8 @@ def install(face: type, owner: type) -> None:
 
 def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
     """The method that users call: native where it can be, else pandas' own."""
-    base = getattr(owner, name)
+    base = _scoped(owner, name)
+    chained = name in CHAINED_METHODS
     taken = tuple(inspect.signature(implementation).parameters)[1:]
     takes_rest = any(
         p.kind is p.VAR_KEYWORD for p in inspect.signature(implementation).parameters.values()
@@ -157,15 +171,18 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
 
     @functools.wraps(base)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if chained and kwargs.get("inplace") is True and getrefcount(self) <= LEAST_REFERENCES:
+            warn_of_chained_method(self)
         state = self._state()
         if state is None:
-            return base(self, *args, **kwargs)
+            return adopt(base(self, *args, **kwargs))
         try:
             bound = signature().bind(self, *args, **kwargs)
         except TypeError:
-            return base(self, *args, **kwargs)  # pandas words the error
+            return adopt(base(self, *args, **kwargs))  # pandas words the error
         arguments = dict(list(bound.arguments.items())[1:])
-        inplace = arguments.pop("inplace", False) not in (False, no_default)
+        given_inplace = arguments.pop("inplace", no_default)
+        inplace = given_inplace not in (False, no_default)
         try:
             given = _supported(arguments, signature(), taken, takes_rest)
             result = implementation(state, **given)
@@ -173,11 +190,15 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
             if isinstance(reason, UnknownLabel):
                 raise_as_pandas(base, self, args, kwargs)
             with support.falling_back(f"{owner.__name__}.{name}", str(reason)):
-                return _adopted(base(self, *args, **kwargs))
+                return adopt(base(self, *args, **kwargs))
+        if given_inplace is not no_default and _default(signature(), "inplace") is no_default:
+            self._check_inplace_deprecation(given_inplace, name)
         if inplace:
             self.__dict__.pop("_real", None)
             self.__dict__["_lazy"] = result
-            return None
+            if isinstance(self, pd.Series):
+                object.__setattr__(self, "_name", result.name)
+            return self if chained else None
         return wrap(result, self)
 
     return method
@@ -209,11 +230,17 @@ def raise_as_pandas(base: Callable[..., Any], self: Any, args: Any, kwargs: Any)
         return
 
 
-def _adopted(value: Any) -> Any:
-    """What pandas returned, in raylab's classes: its accessors name pandas' own."""
-    from raylab.frame.facade.adoption import adopt
+def _default(signature: inspect.Signature, name: str) -> Any:
+    return signature.parameters[name].default
 
-    return adopt(value)
+
+_SCOPED = frozenset(("query", "eval"))
+
+
+def _scoped(owner: type, name: str) -> Callable[..., Any]:
+    """Pandas' own method; where it looks up variables of its caller, behind two more frames."""
+    base: Callable[..., Any] = getattr(owner, name)
+    return looking_further(base) if name in _SCOPED else base
 
 
 def _supported(
@@ -236,6 +263,8 @@ def _supported(
                     raise NotNative(f"argument {key}")
                 given[key] = item
         elif name in taken:
+            if isinstance(parameter.default, bool) and is_scalar(value) and type(value) is not bool:
+                raise NotNative(f"argument {name} that is no bool")
             given[name] = value
         elif parameter.kind is parameter.VAR_POSITIONAL:
             if value:
@@ -260,8 +289,6 @@ def state_of(value: Any) -> Any:
         NotNative: it is not one of raylab's classes, or cannot be held natively.
     """
     if isinstance(value, pd.DataFrame | pd.Series) and not isinstance(value, LazyObject):
-        from raylab.frame.facade.adoption import adopt
-
         value = adopt(value)
     if not isinstance(value, LazyObject):
         raise NotNative(f"an argument of type {type(value).__name__}")

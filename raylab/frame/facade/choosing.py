@@ -17,6 +17,7 @@ from raylab.frame.facade.elementwise import chosen
 from raylab.frame.facade.indexes import reset_index
 from raylab.frame.facade.selection import (
     column_value,
+    evaluated,
     filtered,
     label_list,
     masked_series,
@@ -40,6 +41,8 @@ def filter_(
     axis: Any = None,
     items: Any = None,
 ) -> FrameState:
+    if isinstance(evaluated(frame, arg), pd.Series):
+        raise NotNative("a condition on rows")
     if arg is not None and items is None and is_list_like(arg) and not isinstance(arg, pd.Series):
         arg, items = None, arg
     if arg is not None:
@@ -47,6 +50,8 @@ def filter_(
     if axis not in (None, 1, "columns") or sum(v is not None for v in (items, like, regex)) != 1:
         raise NotNative("labels of rows, or several conditions")
     if items is not None:
+        if isinstance(items, pd.DataFrame) or not all(is_scalar(item) for item in items):
+            raise NotNative("labels that are no scalars")
         labels = [label for label in items if label in frame.columns]
     elif like is not None:
         labels = [label for label in frame.columns if like in label]

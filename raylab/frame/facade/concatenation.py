@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +38,7 @@ def concat(
     >>> pd.concat([pd.Series([1]), pd.Series([2])], ignore_index=True).tolist()
     [1, 2]
     """
-    if not isinstance(objs, dict | list | tuple | pd.DataFrame | pd.Series | str):
+    if not isinstance(objs, Mapping | list | tuple | pd.DataFrame | pd.Series | str):
         objs = list(objs)
     arguments = {"axis": axis, "join": join, "ignore_index": ignore_index, **kwargs}
     arguments |= {k: v for k, v in (("keys", keys), ("names", names)) if v is not None}

@@ -41,12 +41,6 @@ class DataFrame(LazyObject, pd.DataFrame):
     def _constructor(self) -> Any:
         return DataFrame
 
-    @property
-    def _constructor_sliced(self) -> Any:
-        from raylab.frame.facade.series import Series
-
-        return Series
-
     def _constructor_from_mgr(self, mgr: Any, axes: Any) -> Any:
         if type(self) is DataFrame:
             return DataFrame._from_mgr(mgr, axes)
@@ -127,7 +121,11 @@ class DataFrame(LazyObject, pd.DataFrame):
         return super().__getattr__(name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *(c for c in self.columns if str(c).isidentifier())})
+        lazy: FrameState | None = self.__dict__.get("_lazy")
+        if lazy is None:
+            return list(super().__dir__())
+        shown = list(lazy.columns)[: pd.get_option("display.max_dir_items")]
+        return sorted({*object.__dir__(self), *(c for c in shown if c.isidentifier())})
 
     def __sizeof__(self) -> int:
         lazy: FrameState | None = self.__dict__.get("_lazy")

@@ -48,6 +48,8 @@ _COMPONENTS = ("days", "hours", "minutes", "seconds", "milliseconds", "microseco
 
 def _of_each(moments: SeriesState, name: str, arguments: dict[str, Any]) -> SeriesState:
     """A method or property of pandas' accessor, for each value."""
+    if arguments.get("ambiguous") == "infer":
+        raise NotNative("hours inferred from the rows around")
     given = frozen({k: v for k, v in arguments.items() if v is not no_default})
     expr = call("method", moments.expr, accessor="dt", name=name, arguments=given)
     return moments.mapped(expr)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api.extensions import no_default
-from pandas.api.types import is_list_like, is_scalar
+from pandas.api.types import is_dict_like, is_list_like, is_scalar
 
 from raylab.frame import support
 from raylab.frame.execution import engine
@@ -16,11 +16,11 @@ from raylab.frame.facade.base import LazyObject, native, state_of, wrap
 from raylab.frame.facade.categories import as_category, as_text
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.operators import binary, constant
-from raylab.frame.facade.selection import label_list
+from raylab.frame.facade.selection import evaluated, label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import Filter, Slice
-from raylab.frame.plan.schema import STR, NotNative, is_category
+from raylab.frame.plan.schema import STR, NotNative, is_category, kind_of
 
 _series_where = support.NATIVE["Series", "where"]
 _series_clip = support.NATIVE["Series", "clip"]
@@ -94,6 +94,7 @@ def _condition(state: Any, cond: Any, *, keep: bool) -> Callable[[str], Expr]:
 
 
 def _where(state: Any, cond: Any, other: Any, *, keep: bool) -> Any:
+    cond, other = evaluated(state, cond), evaluated(state, other)
     condition = _condition(state, cond, keep=keep)
     if callable(other):
         other = other(wrap(state))
@@ -241,6 +242,8 @@ def round_(frame: FrameState, decimals: Any = 0) -> FrameState:
 
 def cast(series: SeriesState, dtype: Any) -> SeriesState:
     """Astype to a native dtype: by the engine, or by pandas where it can fail."""
+    if isinstance(dtype, type) and issubclass(dtype, pd.api.extensions.ExtensionDtype):
+        raise NotNative("a class of dtypes")
     target = pd.api.types.pandas_dtype(dtype)
     series = settle(series)
     if isinstance(target, pd.CategoricalDtype):
@@ -257,9 +260,11 @@ def cast(series: SeriesState, dtype: Any) -> SeriesState:
 @native(pd.DataFrame, pd.Series)
 def astype(state: Any, dtype: Any) -> Any:
     if isinstance(state, SeriesState):
-        if isinstance(dtype, Mapping):
+        if isinstance(dtype, Mapping | pd.Series):
             raise NotNative("a dictionary of dtypes")
         return cast(state, dtype)
+    if isinstance(dtype, pd.Series):
+        raise NotNative(f"a dtype of type {type(dtype).__name__}")
     if not isinstance(dtype, dict):
         return per_column(state, lambda series: cast(series, dtype))
     labels = label_list(state, list(dtype))
@@ -275,6 +280,8 @@ def _replacements(to_replace: Any, value: Any) -> dict[Any, Any]:
         if type(to_replace) is not dict:
             raise NotNative("argument value")
         pairs = dict(to_replace)
+    elif is_dict_like(to_replace) or is_dict_like(value):
+        raise NotNative("values by column")
     elif is_list_like(to_replace) and is_list_like(value):
         if len(to_replace) != len(value):
             raise NotNative("lists of different lengths")
@@ -357,6 +364,8 @@ def map_(series: SeriesState, func: Any = None, na_action: Any = None) -> Series
     if na_action not in (None, "ignore"):
         raise NotNative("argument na_action")
     if isinstance(func, pd.Series):
+        if kind_of(func.dtype) in ("opaque", "nullable"):
+            raise NotNative(f"mapping to {func.dtype}")
         func = _as_dictionary(func)
     result: SeriesState = _series_map(series, func)
     return result

@@ -6,6 +6,7 @@ Importing a topic declares its native methods; here they are put on the classes.
 from __future__ import annotations
 
 import functools
+from sys import getrefcount
 from typing import Any
 
 import pandas as pd
@@ -36,6 +37,7 @@ from raylab.frame.facade import (  # noqa: F401  each declares native methods
     string_methods,
     summaries,
 )
+from raylab.frame.facade.adoption import adopting
 from raylab.frame.facade.base import install, wrap
 from raylab.frame.facade.dataframe import DataFrame
 from raylab.frame.facade.display import preview, with_real_size
@@ -44,12 +46,15 @@ from raylab.frame.facade.operators import binary, frame_binary, install_operator
 from raylab.frame.facade.selection import set_column
 from raylab.frame.facade.series import Series
 from raylab.frame.facade.ufuncs import array_ufunc
+from raylab.frame.facade.warning_sites import LEAST_REFERENCES_SET, warn_of_chained_assignment
 from raylab.frame.facade.writing import install_writers
 from raylab.frame.plan.schema import NotNative
 
 
 def _set_item(self: Any, key: Any, value: Any) -> None:
     """``df[key] = value``: a new expression over the same rows, or pandas' own assignment."""
+    if getrefcount(self) <= LEAST_REFERENCES_SET:
+        warn_of_chained_assignment(self)
     state = self._state()
     if state is None:
         pd.DataFrame.__setitem__(self, key, value)
@@ -137,7 +142,29 @@ def _printing(owner: type, name: str) -> Any:
     return printed
 
 
+_GIVE_PLAIN_OBJECTS = {
+    pd.DataFrame: ("describe", "value_counts", "asfreq", "mode"),
+    pd.Series: ("describe", "asfreq"),
+}
+"""Methods without a native form whose results pandas makes of its own classes."""
+
+
+def _grouping(method: Any) -> Any:
+    """``groupby`` that knows a column of the frame when it is given as a series."""
+
+    @functools.wraps(method)
+    def grouped(self: Any, by: Any = None, *args: Any, **kwargs: Any) -> Any:
+        state = None if by is None else self._state()
+        if state is not None:
+            by = grouping.own_labels(state, by)
+        return method(self, by, *args, **kwargs)
+
+    return grouped
+
+
 def _finish(face: type, owner: type) -> None:
+    for name in _GIVE_PLAIN_OBJECTS[owner]:
+        setattr(face, name, adopting(getattr(owner, name)))
     install(face, owner)
     install_writers(face, owner)
     for name, lazy in INDEXERS.items():
@@ -162,6 +189,7 @@ for _name, _method in (
     ("insert", _insert),
 ):
     setattr(DataFrame, _name, functools.wraps(getattr(pd.DataFrame, _name))(_method))
+setattr(DataFrame, "groupby", _grouping(vars(DataFrame)["groupby"]))  # noqa: B010  mypy knows no methods
 setattr(DataFrame, "_repr_html_", _printing(pd.DataFrame, "_repr_html_"))  # noqa: B010
 
 __all__ = ["DataFrame", "Series"]

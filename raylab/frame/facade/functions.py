@@ -15,7 +15,7 @@ from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, settle, value_node
 from raylab.frame.plan.nodes import HIDDEN, Project
 from raylab.frame.plan.opaque import Opaque
-from raylab.frame.plan.schema import NotNative
+from raylab.frame.plan.schema import NotNative, is_category
 
 _VALUES = f"{HIDDEN}argument"
 _by_dictionary = support.NATIVE["Series", "map"]
@@ -28,6 +28,8 @@ def _is_function(func: Any) -> bool:
 def _mapped(series: SeriesState, func: Any, na_action: Any) -> Any:
     """As pandas' map: the dtype follows from all results."""
     series = settle(series)
+    if is_category(series.field.dtype):
+        raise NotNative("a function of categories, which pandas calls once a category")
     task = EachValue(func, dtype_of(series.field), na_action)
     node = Opaque(Project(series.rows, ((_VALUES, series.expr),)), task)
     values: Any = compute_frame(series.frame(_VALUES))[_VALUES]

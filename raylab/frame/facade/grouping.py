@@ -12,7 +12,7 @@ from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.accessors import LazyCompanion
-from raylab.frame.facade.base import EMPTY, WRAPPERS, native, wrap
+from raylab.frame.facade.base import EMPTY, WRAPPERS, native, state_of, wrap
 from raylab.frame.facade.dataframe import without_rows
 from raylab.frame.facade.group_keys import as_keys
 from raylab.frame.facade.positions import over_rows
@@ -22,14 +22,15 @@ from raylab.frame.facade.state import (
     Levels,
     RangeSpec,
     SeriesState,
+    same_rows,
     settle,
 )
+from raylab.frame.kernels.aggregations import as_floats
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import HIDDEN, Aggregate, AggregateCall, Filter, Node, Slice, typed
-from raylab.frame.plan.schema import NotNative, is_category
+from raylab.frame.plan.schema import FLOAT64, INT64, NotNative, is_category, is_number
 
-_NUMBERS = ("int", "float", "bool")
 _WIDE = (np.dtype("int64"), np.dtype("uint64"))
 
 
@@ -119,6 +120,20 @@ def pandas_groupby(state: GroupState) -> Any:
     return groupby[state.selected if isinstance(state.selected, str) else list(state.selected)]
 
 
+def own_labels(frame: FrameState, by: Any) -> Any:
+    """The keys with a series that is the frame's own column as its label: pandas does the same."""
+    if isinstance(by, list):
+        return [own_labels(frame, key) for key in by]
+    if not isinstance(by, pd.Series) or type(by.name) is not str or by.name not in frame.columns:
+        return by
+    try:
+        state = state_of(by)
+    except NotNative:
+        return by
+    own = frame.columns[by.name].fingerprint == state.expr.fingerprint
+    return by.name if own and same_rows(state.rows, frame.rows) else by
+
+
 @native(pd.DataFrame)
 def groupby(
     frame: FrameState,
@@ -155,9 +170,11 @@ def groupby(
 
 @native(DataFrameGroupBy)
 def __getitem__(group: GroupState, key: Any) -> GroupState:
+    if isinstance(key, tuple):
+        raise NotNative("a tuple of columns, which pandas refuses")
     labels = label_list(group.frame, key)
-    if group.selected is not None or len(set(labels)) < len(labels):
-        raise NotNative("a selection of a selection")
+    if group.selected is not None or len(set(labels)) < len(labels) or not labels:
+        raise NotNative("a selection of a selection, of nothing, or of one column twice")
     if isinstance(key, str):
         return replace(group, selected=key)
     return replace(group, selected=tuple(labels))
@@ -170,8 +187,15 @@ def aggregated(group: GroupState, calls: dict[str, tuple[str, str, dict[str, Any
     frame = frame.settled({c for c, f, _ in calls.values() if f not in count_only})
     nodes = []
     narrow: dict[str, Any] = {}
+    columns: dict[str, Expr] = {}
     for label, (column, function, params) in calls.items():
-        one = AggregateCall(function, frame.columns[column], tuple(sorted(params.items())))
+        arg = frame.columns[column]
+        nullable = as_floats(typed(arg, frame.rows), function)
+        columns[label] = Column(label)
+        if nullable is not None:
+            arg = call("cast", arg, dtype=FLOAT64)
+            columns[label] = call("cast", columns[label], dtype=nullable)
+        one = AggregateCall(function, arg, tuple(sorted(params.items())))
         field = typed(one.arg, frame.rows)
         AGGREGATIONS[function].result(field, params)
         if function in ("sum", "prod") and field.kind == "int" and field.dtype not in _WIDE:
@@ -179,7 +203,6 @@ def aggregated(group: GroupState, calls: dict[str, tuple[str, str, dict[str, Any
         nodes.append((label, one))
     hidden = [(f"{HIDDEN}key{i}", expr) for i, (_, expr) in enumerate(group.keys)]
     rows = Aggregate(frame.rows, tuple(hidden), tuple(nodes), group.sort, group.dropna)
-    columns: dict[str, Expr] = {label: Column(label) for label in calls}
     columns |= {label: _narrowed(rows, label, dtype) for label, dtype in narrow.items()}
     return _result(group, rows, columns)
 
@@ -222,7 +245,7 @@ def numeric(group: GroupState, numeric_only: bool) -> GroupState:
     """The groupby of the columns with numbers, where only these are asked for."""
     if not numeric_only or isinstance(group.selected, str):
         return group
-    kept = [c for c in group.values if group.frame.fields[c].kind in _NUMBERS]
+    kept = [c for c in group.values if is_number(group.frame.fields[c].dtype)]
     if any(not group.frame.fields[c].settled for c in group.values):
         raise NotNative("numeric_only with dtypes that depend on data")
     return replace(group, selected=tuple(kept))
@@ -289,7 +312,11 @@ def sem(group: GroupState, ddof: int = 1, numeric_only: bool = False) -> Any:
 def size(group: GroupState) -> Any:
     some_column = next(iter(group.frame.columns))
     result = aggregated(group, {"size": (some_column, "size", {})})
+    if group.frame.fields[some_column].kind == "nullable":  # which is not what is counted
+        result = result.assign({"size": call("cast", Column("size"), dtype=INT64)})
     if not group.as_index:
         return result
     name = group.selected if isinstance(group.selected, str) else None
+    if name is not None and group.frame.fields[name].kind == "nullable":
+        raise NotNative("sizes of groups of a nullable column, which are nullable")
     return replace(result.column("size"), name=name)

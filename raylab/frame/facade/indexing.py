@@ -19,7 +19,13 @@ from raylab.frame.facade.choosing import set_rows
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.indexes import level_rows
 from raylab.frame.facade.positions import computed_index, rows_at, slice_rows
-from raylab.frame.facade.selection import filtered, label_list, masked_series, predicate_of
+from raylab.frame.facade.selection import (
+    evaluated,
+    filtered,
+    label_list,
+    masked_series,
+    predicate_of,
+)
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState
 from raylab.frame.plan.expressions import Column, Literal, call
 from raylab.frame.plan.nodes import Filter, RowNumber, hidden_name
@@ -121,6 +127,7 @@ def by_label(state: Any, key: Any) -> Any:
     rows, columns = key if isinstance(key, tuple) and len(key) == 2 else (key, _EVERYTHING)
     if isinstance(rows, tuple):
         raise NotNative("a key of several levels")
+    rows = evaluated(state, rows)
     frame, single = _chosen_columns(state, columns)
     rows = rows(wrap(frame)) if callable(rows) else rows
     return _labelled_rows(frame, rows, single)

@@ -122,6 +122,14 @@ def matched(left: Side, right: Side, how: str) -> tuple[Side, Side]:
     ones, others = list(left.keys), list(right.keys)
     for i, (a, b) in enumerate(zip(left.fields, right.fields, strict=True)):
         if same_dtype(a.dtype, b.dtype) and (a.kind != "opaque" or is_category(a.dtype)):
+            if (
+                how == "outer"
+                and a.kind in ("datetime", "timedelta")
+                and (a.may_miss or b.may_miss)
+            ):
+                raise NotNative(
+                    "an outer join by moments that may be missing, which pandas puts first"
+                )
             if is_category(a.dtype) and how == "outer":
                 raise NotNative("an outer join by categories")
             continue

@@ -11,7 +11,7 @@ from pandas import MultiIndex, RangeIndex
 from raylab.frame.facade.state import FrameState, IndexSpec, Levels, RangeSpec, SeriesState
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import HIDDEN, Scan
-from raylab.frame.plan.schema import NotNative, is_category, kind_of
+from raylab.frame.plan.schema import STR, NotNative, is_category, kind_of
 from raylab.frame.sources.memory import PandasSource
 
 VALUES = f"{HIDDEN}values"
@@ -43,6 +43,7 @@ def series_in_memory(obj: Any) -> SeriesState | None:
 def _native_labels(labels: pd.Index) -> bool:
     return (
         not isinstance(labels, MultiIndex)
+        and labels.dtype == STR
         and len(labels) > 0
         and labels.is_unique
         and all(
@@ -97,6 +98,9 @@ def _levels(index: pd.Index) -> dict[str, pd.Index]:
         raise NotNative("an index with a frequency")
     if not isinstance(index, MultiIndex):
         return {f"{HIDDEN}index0": index}
+    for level, codes in zip(index.levels, index.codes, strict=True):
+        if level.dtype.kind in "iub" and (codes < 0).any():
+            raise NotNative("an index level of integers or bools with missing values")
     return {f"{HIDDEN}index{i}": index.get_level_values(i) for i in range(index.nlevels)}
 
 

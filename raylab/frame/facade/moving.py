@@ -111,14 +111,13 @@ WRAPPERS[MovingState] = _face
 
 def _pandas_windows(state: MovingState) -> Any:
     """The windows of pandas over the same rows."""
-    if isinstance(state.base, GroupState):
-        owner: Any = pandas_groupby(state.base)
-    else:
-        face = wrap(state.base)
-        owner = (pd.Series if isinstance(state.base, SeriesState) else pd.DataFrame)(face)
     shape = {name: value for name, value in state.shape if value is not None}
     on = {} if state.on is None else {"on": state.on}
-    windows = getattr(owner, state.kind)(**shape, **on)
+    if isinstance(state.base, GroupState):
+        windows: Any = getattr(pandas_groupby(state.base), state.kind)(**shape, **on)
+    else:
+        owner = pd.Series if isinstance(state.base, SeriesState) else pd.DataFrame
+        windows = getattr(owner, state.kind)(wrap(state.base), **shape, **on)
     if state.selected is None:
         return windows
     return windows[state.selected if isinstance(state.selected, str) else list(state.selected)]

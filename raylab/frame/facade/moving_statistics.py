@@ -13,9 +13,7 @@ from raylab.frame.facade.state import FrameState, Levels, SeriesState, settle
 from raylab.frame.kernels.types import unit_of
 from raylab.frame.plan.expressions import Column, Expr, call
 from raylab.frame.plan.nodes import HIDDEN, Filter, Sort, typed
-from raylab.frame.plan.schema import NotNative
-
-_NUMBERS = ("int", "float", "bool")
+from raylab.frame.plan.schema import NotNative, is_number
 
 
 def _chosen(windows: MovingState, numeric_only: bool) -> tuple[FrameState, str | None]:
@@ -35,7 +33,7 @@ def _chosen(windows: MovingState, numeric_only: bool) -> tuple[FrameState, str |
     if isinstance(selected, str):
         return frame.select(labels), selected
     if numeric_only:
-        labels = [label for label in labels if frame.fields[label].kind in _NUMBERS]
+        labels = [label for label in labels if is_number(frame.fields[label].dtype)]
     if not labels:
         raise NotNative("no columns to compute")
     return frame.select(labels), None

@@ -20,6 +20,7 @@ from raylab.frame.facade.positions import held
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
 from raylab.frame.facade.ufuncs import combined
+from raylab.frame.kernels.batches import frozen
 from raylab.frame.plan.expressions import Expr, Literal, Membership, call
 from raylab.frame.plan.functions import FUNCTIONS
 from raylab.frame.plan.nodes import Project
@@ -201,11 +202,21 @@ def _operator(owner: type, hook: str, combine: Callable[[Any, Any, str], Any]) -
 def each(state: Any, function: str, **params: Any) -> Any:
     """A function of every value of a series or of every column of a frame."""
     if isinstance(state, SeriesState):
+        if state.field.kind == "nullable" and function in _METHODS:
+            return by_method(state, _METHODS[function], **params)
         return state.mapped(call(function, state.expr, **params))
-    columns = {label: call(function, expr, **params) for label, expr in state.columns.items()}
-    result = replace(state, columns=columns)
-    _ = result.fields
-    return result
+    return state.assign({c: each(state.column(c), function, **params).expr for c in state.columns})
+
+
+_METHODS = {"neg": "__neg__", "abs": "abs", "round": "round"}
+"""Functions of nullable values that pandas computes, batch by batch."""
+
+
+def by_method(series: SeriesState, name: str, **arguments: Any) -> SeriesState:
+    """What a method of pandas makes of each value."""
+    return series.mapped(
+        call("method", series.expr, accessor=None, name=name, arguments=frozen(arguments))
+    )
 
 
 def settled(state: Any) -> Any:
@@ -255,11 +266,15 @@ def round_(state: Any, decimals: Any = 0) -> Any:
     if isinstance(state, SeriesState):
         return each(settled(state), "round", decimals=decimals)
     frame = settled(state)
+    if any(field.kind in ("datetime", "timedelta") for field in frame.fields.values()):
+        raise NotNative("columns of moments or spans, of which pandas warns")
     rounded = {
         label: call("round", expr, decimals=decimals)
         for label, expr in frame.columns.items()
         if frame.fields[label].kind in ("int", "float")
     }
+    if any(field.kind == "nullable" for field in frame.fields.values()):
+        raise NotNative("rounding nullable columns of a frame")
     return _checked(frame.assign(rounded))
 
 
@@ -297,6 +312,8 @@ def isin(series: SeriesState, values: Any) -> SeriesState:
         raise NotNative("values that are not scalars")
     if not present:
         raise NotNative("no values to look for")
+    if series.field.kind == "nullable":
+        return by_method(series, "isin", values=tuple(listed))
     missing = len(present) < len(listed)
     return series.mapped(call("isin", series.expr, values=present, missing=missing))
 
@@ -343,6 +360,8 @@ def clip(series: SeriesState, lower: Any = None, upper: Any = None) -> SeriesSta
         raise NotNative("no bounds")
     if lower is not None and upper is not None and lower > upper:
         lower, upper = upper, lower
+    if series.field.kind == "nullable":
+        return by_method(series, "clip", lower=lower, upper=upper)
     return settle(series).mapped(call("clip", settle(series).expr, lower=lower, upper=upper))
 
 

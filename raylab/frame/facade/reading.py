@@ -49,9 +49,12 @@ def read_parquet(
     def native() -> DataFrame:
         if filesystem is not None or to_pandas_kwargs is not None or kwargs:
             raise NotNative("arguments beyond columns, filters and storage_options")
-        if engine not in (no_default, "auto", "pyarrow") or dtype_backend is not no_default:
-            raise NotNative("argument engine or dtype_backend")
-        source = open_parquet(path, storage_options)
+        if engine not in (no_default, "auto", "pyarrow"):
+            raise NotNative("argument engine")
+        if dtype_backend not in (no_default, "pyarrow", "numpy_nullable"):
+            raise NotNative("argument dtype_backend")
+        backend = None if dtype_backend is no_default else dtype_backend
+        source = open_parquet(path, storage_options, backend)
         conditions: Any = None
         if filters is not None:
             source, conditions = split_by_key(source, filters)

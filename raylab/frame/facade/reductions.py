@@ -12,9 +12,11 @@ from raylab.frame.execution.conversion import to_array
 from raylab.frame.execution.estimates import is_work
 from raylab.frame.facade.base import native
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, settle
+from raylab.frame.kernels.aggregations import as_floats
+from raylab.frame.plan.expressions import call as function_call
 from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import Aggregate, AggregateCall
-from raylab.frame.plan.schema import FLOAT64, INT64, NotNative
+from raylab.frame.plan.schema import FLOAT64, INT64, NotNative, is_number
 
 _NUMBERS = ("int", "float", "bool")
 _UNDEFINED = ("mean", "median", "std", "var", "sem", "skew", "kurt")
@@ -32,6 +34,9 @@ def scalar(state: SeriesState, function: str, **params: Any) -> Any:
     series = settle(state)
     if function in ("mean", "median") and series.field.dtype == np.dtype("float32"):
         raise NotNative("an average as float32")
+    nullable = as_floats(series.field, function)
+    if nullable is not None:
+        series = series.mapped(function_call("cast", series.expr, dtype=FLOAT64))
     given = tuple(sorted(params.items()))
     field = AGGREGATIONS[function].result(series.field, params)
     call = AggregateCall(function, series.expr, given)
@@ -39,10 +44,12 @@ def scalar(state: SeriesState, function: str, **params: Any) -> Any:
     value = engine.reduce_rows(series.rows, (asked,), _together(series))[asked[0]]
     if value[0] is None and function in ("min", "max"):
         raise NotNative("a reduction of nothing")
+    if value[0] is None and (nullable is not None or field.kind == "nullable"):
+        raise NotNative("a reduction of nothing")
     unknown = value[0] is None or value[0] != value[0]
     if unknown and function in _UNDEFINED and _all_missing(series, value):
         return float("nan")  # not NumPy's: pandas gives the constant where nothing was averaged
-    return pd.Series(to_array(value, field.dtype)).iloc[0]
+    return pd.Series(to_array(value, field.dtype if nullable is None else nullable)).iloc[0]
 
 
 def _all_missing(series: SeriesState, value: Any) -> bool:
@@ -72,7 +79,7 @@ def _columns(frame: FrameState, numeric_only: bool) -> list[str]:
     kinds = {label: frame.fields[label] for label in frame.columns}
     if any(not field.settled for field in kinds.values()):
         raise NotNative("numeric_only with dtypes that depend on data")
-    return [label for label, field in kinds.items() if field.kind in _NUMBERS]
+    return [label for label, field in kinds.items() if is_number(field.dtype)]
 
 
 def per_column(state: FrameState, function: str, labels: list[str], **params: Any) -> Any:

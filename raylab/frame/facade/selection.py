@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import no_default
 from pandas.api.types import is_list_like
+from pandas.api.typing import Expression as _Expression
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.alignment import aligned
@@ -25,9 +26,18 @@ from raylab.frame.facade.state import (
 )
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import HIDDEN, Distinct, Filter, Node, Slice
-from raylab.frame.plan.schema import NotNative, UnknownLabel
+from raylab.frame.plan.schema import NotNative, UnknownLabel, is_category
 
 _AXIS_COLUMNS = (1, "columns")
+
+
+def evaluated(state: Any, value: Any) -> Any:
+    """An expression of ``pd.col`` over the columns of a frame; any other value as it is."""
+    if not isinstance(value, _Expression):
+        return value
+    if not isinstance(state, FrameState):
+        raise NotNative("an expression of columns without columns")
+    return value._eval_expression(wrap(state))
 
 
 def label_list(frame: FrameState, labels: Any) -> list[str]:
@@ -46,6 +56,8 @@ def predicate_of(rows: Node, mask: Any, index: IndexSpec | None = None) -> Expr 
     """The expression of a boolean mask over rows (with their index); None when it is none."""
     if isinstance(mask, pd.Series):
         state = state_of(mask)
+        if state.field.kind == "nullable":
+            return predicate_of(rows, _holding(mask), index)
         if state.field.kind != "bool":
             raise NotNative(f"a mask of {state.field.dtype}")
         if index is not None:
@@ -61,6 +73,12 @@ def predicate_of(rows: Node, mask: Any, index: IndexSpec | None = None) -> Expr 
     return None
 
 
+def _holding(mask: Any) -> Any:
+    """A mask of nullable bools as one of bools: what is missing does not hold."""
+    state = state_of(mask)
+    return wrap(state.mapped(call("holds", state.expr)))
+
+
 def filtered(frame: FrameState, predicate: Expr) -> FrameState:
     """The rows for which the predicate holds."""
     pinned = frame.pinned()
@@ -71,6 +89,7 @@ def filtered(frame: FrameState, predicate: Expr) -> FrameState:
 def __getitem__(frame: FrameState, key: Any) -> Any:
     if type(key) is str and key in frame.columns:
         return frame.column(key)
+    key = evaluated(frame, key)
     predicate = predicate_of(frame.rows, key, frame.index)
     if predicate is not None:
         return filtered(frame, predicate)
@@ -193,6 +212,8 @@ def without_rows(state: Any, labels: Any, errors: Any) -> Any:
 def rename(
     frame: FrameState, mapper: Any = None, index: Any = None, columns: Any = None, axis: Any = None
 ) -> FrameState:
+    if axis is not None and (index is not None or columns is not None):
+        raise NotNative("an axis beside index or columns")
     if mapper is not None and axis in _AXIS_COLUMNS and columns is None:
         mapper, columns = None, mapper
     if mapper is not None or (index is None and columns is None):
@@ -250,7 +271,8 @@ def column_value(frame: FrameState, value: Any) -> Expr:
 @native(pd.DataFrame)
 def assign(frame: FrameState, **kwargs: Any) -> FrameState:
     for label, value in kwargs.items():
-        given = value(wrap(frame)) if callable(value) else value
+        given = evaluated(frame, value)
+        given = given(wrap(frame)) if callable(given) else given
         frame = set_column(frame, label, given)
     return frame
 
@@ -292,7 +314,7 @@ def drop_duplicates(
 def _refuse_opaque(frame: FrameState, labels: list[str]) -> None:
     for label in labels:
         field = frame.fields[label]
-        if field.kind == "opaque" and field.settled:
+        if field.kind == "opaque" and field.settled and not is_category(field.dtype):
             raise NotNative(f"comparing rows by {field.dtype}")
 
 

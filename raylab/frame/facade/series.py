@@ -16,9 +16,18 @@ from raylab.frame.facade.memory import series_in_memory
 from raylab.frame.facade.state import RangeSpec, SeriesState, dtype_of
 from raylab.frame.facade.string_methods import is_split
 from raylab.frame.facade.strings import LazyStringMethods
-from raylab.frame.plan.schema import is_category
+from raylab.frame.plan.schema import is_category, is_text
 
 _COLUMN = "values"
+
+
+class _Accessor(property):
+    """A lazy accessor; asked of the class it is pandas' own, as ``pd.Series.str`` is."""
+
+    def __get__(self, obj: Any, owner: Any = None) -> Any:
+        if obj is not None:
+            return super().__get__(obj, owner)
+        return getattr(pd.Series, self.fget.__name__)  # type: ignore[union-attr]  # made from a function
 
 
 class Series(LazyObject, pd.Series):
@@ -113,15 +122,15 @@ class Series(LazyObject, pd.Series):
         if lazy is not None:
             self.__dict__["_lazy"] = SeriesState(lazy.rows, lazy.expr, value, lazy.index)
 
-    @property
+    @_Accessor
     def str(self) -> Any:
         """String methods; lazy where the strings are."""
         state = self._state()
-        if state is not None and (state.field.kind == "str" or is_split(state)):
+        if state is not None and (is_text(state.field) or is_split(state)):
             return LazyStringMethods.over(self, state)
         return own_accessor(self, "str")
 
-    @property
+    @_Accessor
     def dt(self) -> Any:
         """Datetime fields and methods; lazy where the datetimes are."""
         state = self._state()
@@ -129,7 +138,7 @@ class Series(LazyObject, pd.Series):
             return properties(self, state)
         return own_accessor(self, "dt")
 
-    @property
+    @_Accessor
     def cat(self) -> Any:
         """Categories; lazy where the values are categories of strings."""
         state = self._state()
@@ -164,6 +173,19 @@ class Series(LazyObject, pd.Series):
         if state is None:
             return f"in memory: {len(self)} rows, run by pandas"
         return _lazy_parent(state).explain(stage)
+
+
+def _plain_accessor(name: Any) -> _Accessor:
+    def accessor(series: Series) -> Any:
+        return own_accessor(series, name)
+
+    accessor.__name__ = name
+    return _Accessor(accessor)
+
+
+for _name in ("list", "sparse", "struct"):
+    setattr(Series, _name, _plain_accessor(_name))
+setattr(DataFrame, "_constructor_sliced", Series)  # noqa: B010  a class attribute, as in pandas
 
 
 def _lazy_parent(state: SeriesState) -> DataFrame:

@@ -158,12 +158,16 @@ def len_(text: SeriesState) -> SeriesState:
 @native(StringMethods)
 def lower(text: SeriesState) -> SeriesState:
     _of_strings(text)
+    if text.field.kind == "nullable":
+        return _in_batches(text, "lower", {})
     return text.mapped(call("str.lower", text.expr))
 
 
 @native(StringMethods)
 def upper(text: SeriesState) -> SeriesState:
     _of_strings(text)
+    if text.field.kind == "nullable":
+        return _in_batches(text, "upper", {})
     return text.mapped(call("str.upper", text.expr))
 
 

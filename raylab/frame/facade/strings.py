@@ -83,6 +83,8 @@ def endswith(text: SeriesState, pat: Any, na: Any = no_default) -> SeriesState:
 
 @native(StringMethods, name="len")
 def len_(text: SeriesState) -> SeriesState:
+    if text.field.kind == "nullable":
+        return text.mapped(call("method", text.expr, accessor="str", name="len", arguments=()))
     return text.mapped(call("str.len", text.expr))
 
 

@@ -18,7 +18,7 @@ from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.reductions import scalar
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState, settle
-from raylab.frame.plan.expressions import Column, Literal, call
+from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.nodes import (
     HIDDEN,
     Aggregate,
@@ -28,7 +28,7 @@ from raylab.frame.plan.nodes import (
     Sort,
     TopK,
 )
-from raylab.frame.plan.schema import NotNative
+from raylab.frame.plan.schema import NotNative, family_of
 
 _VALUES = f"{HIDDEN}summary"
 _COUNT = f"{HIDDEN}count"
@@ -151,6 +151,8 @@ def _truths(name: str) -> None:
         if axis in (1, "columns"):
             return along_rows(frame, name)
         labels = [c for c in frame.columns if frame.fields[c].kind == "bool"]
+        if any(frame.fields[c].kind == "nullable" for c in frame.columns):
+            raise NotNative("nullable columns")
         if axis not in (0, "index") or (len(labels) < len(frame.columns) and not bool_only):
             raise NotNative("columns that are not bools")
         calls = tuple((c, AggregateCall(name, frame.columns[c])) for c in labels)
@@ -223,7 +225,12 @@ def value_counts(
     keys = ((_VALUES, series.expr),)
     calls = ((_COUNT, AggregateCall("size", Literal(True))),)
     rows: Any = Aggregate(series.rows, keys, calls, sort=False, dropna=bool(dropna))
-    counts = Column(_COUNT)
+    counts: Expr = Column(_COUNT)
+    if series.field.kind == "nullable":
+        if normalize:
+            raise NotNative("shares of nullable values")
+        counted = pd.Series([], dtype=series.field.dtype).value_counts().dtype
+        counts = call("cast", counts, dtype=counted)
     if sort:
         rows = Sort(rows, (_COUNT,), (not ascending,))
     index = Levels((Column(_VALUES),), (series.name,))
@@ -293,7 +300,9 @@ def unique(series: SeriesState) -> Any:
 def _declare_position(name: str, *, largest: bool) -> None:
     def position(series: SeriesState, skipna: bool = True) -> Any:
         series = settle(series)
-        if not skipna or series.field.kind not in ("int", "float", "datetime", "timedelta"):
+        field = series.field
+        held = family_of(field.dtype) if field.kind == "nullable" else field.kind
+        if not skipna or held not in ("int", "float", "datetime", "timedelta", "date", "decimal"):
             raise NotNative("argument skipna, or values without an order")
         flat = series.frame(_VALUES).pinned().flat()
         present = Filter(flat.rows, call("notna", Column(_VALUES)))

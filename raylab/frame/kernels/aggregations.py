@@ -2,20 +2,66 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 
 from raylab.frame.kernels.registry import Context, Operand, aggregation, function
 from raylab.frame.kernels.types import physical
 from raylab.frame.plan.expressions import Expr, call
 from raylab.frame.plan.functions import Params, Split
-from raylab.frame.plan.schema import BOOL, FLOAT64, INT64, Field, NotNative, column
+from raylab.frame.plan.schema import (
+    BOOL,
+    FLOAT64,
+    INT64,
+    Dtype,
+    Field,
+    NotNative,
+    column,
+    family_of,
+)
+
+
+@functools.cache
+def group_dtype(dtype: Dtype, name: str) -> Dtype:
+    """The dtype that pandas gives an aggregation of a nullable column in groups."""
+    make: Any = pd.array
+    sample: Any = pd.DataFrame({"k": [0], "x": make([None], dtype=dtype)})
+    try:
+        found: Dtype = getattr(sample.groupby("k")["x"], name)().dtype
+    except (TypeError, NotImplementedError) as error:
+        raise NotNative(f"{name} of {dtype}") from error
+    return found
+
+
+_WIDE = ("Int64", "UInt64", "Float64", "boolean", "int64[pyarrow]", "double[pyarrow]")
+
+BY_FLOATS = frozenset(("mean", "std", "var", "median", "quantile"))
+"""Aggregations that a nullable number goes through as float64."""
+
+
+def as_floats(field: Field, function: str) -> Dtype | None:
+    """The dtype of an aggregation that takes a nullable column as float64; None for others."""
+    if function not in BY_FLOATS or str(field.dtype) not in _WIDE:
+        return None
+    return None if family_of(field.dtype) == "bool" else group_dtype(field.dtype, function)
+
+
+def _of_nullable(field: Field, name: str, *, missing: bool = True) -> Field:
+    """Numbers of full width; narrower ones wrap or round in ways that are pandas' own."""
+    exact = name == "sum" and family_of(field.dtype) == "decimal"
+    if str(field.dtype) not in _WIDE and not exact:
+        raise NotNative(f"{name} of {field.dtype}")
+    return Field(group_dtype(field.dtype, name), nullable=missing)
 
 
 def _summed(field: Field, _: Params) -> Field:
     match field.kind:
+        case "nullable":
+            return _of_nullable(field, "sum", missing=False)
         case "bool":
             return Field(INT64, nullable=False)
         case "int":
@@ -80,16 +126,28 @@ def _max(_: Context, operand: Operand) -> pl.Expr:
     return operand.expr.max()
 
 
+def _present(field: Field, _: Params) -> Field:
+    if field.kind == "nullable":
+        return Field(group_dtype(field.dtype, "count"), nullable=False)
+    return Field(INT64, nullable=False)
+
+
+def _sized(field: Field, _: Params) -> Field:
+    if field.kind == "nullable":
+        return Field(group_dtype(field.dtype, "size"), nullable=False)
+    return Field(INT64, nullable=False)
+
+
 def _counted(_field: Field, _: Params) -> Field:
     return Field(INT64, nullable=False)
 
 
-@aggregation("count", _counted, split=Split(("count",), ("sum",)))
+@aggregation("count", _present, split=Split(("count",), ("sum",)))
 def _count(_: Context, operand: Operand) -> pl.Expr:
     return operand.clean.count().cast(pl.Int64)
 
 
-@aggregation("size", _counted, split=Split(("size",), ("sum",)))
+@aggregation("size", _sized, split=Split(("size",), ("sum",)))
 def _size(_: Context, _operand: Operand) -> pl.Expr:
     return pl.len().cast(pl.Int64)
 
@@ -149,6 +207,8 @@ def _prod(context: Context, operand: Operand) -> pl.Expr:
 
 
 def _truth(field: Field, _: Params) -> Field:
+    if field.kind == "nullable":
+        raise NotNative(f"any or all of {field.dtype}")
     if field.kind not in ("bool", "int", "float"):
         raise NotNative(f"any or all of {field.dtype}")
     return Field(BOOL, nullable=False)

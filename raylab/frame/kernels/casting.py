@@ -13,7 +13,7 @@ from raylab.frame.kernels.registry import Context, Operand, function
 from raylab.frame.plan.functions import Params
 from raylab.frame.plan.schema import Field, NotNative, kind_of
 
-_TARGETS = ("bool", "int", "float", "str", "datetime", "timedelta")
+_TARGETS = ("bool", "int", "float", "str", "datetime", "timedelta", "nullable")
 
 
 def _cast(fields: tuple[Field, ...], params: Params) -> Field:

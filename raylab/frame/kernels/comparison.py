@@ -31,7 +31,7 @@ def _shared_dtype(left: Field, right: Field) -> Dtype | None:
         if left.kind == right.kind == "bool":
             return BOOL
         return _number_dtype(left, right)
-    if left.kind != right.kind or left.kind == "opaque":
+    if left.kind != right.kind or left.kind in ("opaque", "nullable"):
         raise NotNative(f"comparing {left.dtype} with {right.dtype}")
     if left.kind == "str":
         return None

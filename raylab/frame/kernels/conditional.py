@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 
 from raylab.frame.kernels.registry import Context, Operand, function, guarded
-from raylab.frame.kernels.types import common_dtype, literal, physical, unit_of
+from raylab.frame.kernels.types import common_dtype, fits, literal, physical, unit_of
 from raylab.frame.plan.functions import Params
 from raylab.frame.plan.literals import LiteralField, literal_field
 from raylab.frame.plan.schema import BOOL, Field, NotNative
@@ -26,6 +26,9 @@ def _chosen(fields: tuple[Field, ...], _: Params) -> Field:
         dtype = common_dtype(kept, other)
         if dtype != kept.dtype:
             # pandas widens only when the other value is used: the dtype depends on data.
+            raise NotNative(f"a choice between {kept.dtype} and {other.dtype}")
+    elif kept.kind in ("datetime", "timedelta") and isinstance(other, LiteralField):
+        if kept.kind != other.kind or not fits(other, kept):
             raise NotNative(f"a choice between {kept.dtype} and {other.dtype}")
     elif kept.kind != other.kind or (
         kept.dtype != other.dtype and not isinstance(other, LiteralField)
@@ -76,8 +79,14 @@ def _clip(_: Context, operand: Operand, *, lower: Any, upper: Any) -> pl.Expr:
 
 def _listed(fields: tuple[Field, ...], params: Params) -> Field:
     (field,) = fields
+    if field.kind == "nullable":
+        raise NotNative(f"{field.dtype} among values")
     for value in params["values"]:
-        kind = literal_field(value).kind
+        known = literal_field(value)
+        kind = known.kind
+        zoned = isinstance(known.dtype, pd.DatetimeTZDtype)
+        if zoned != isinstance(field.dtype, pd.DatetimeTZDtype):
+            raise NotNative("moments with a zone and without one")
         if kind != field.kind and not {kind, field.kind} <= {"int", "float"}:
             raise NotNative(f"{field.dtype} among values of another kind ({value!r})")
     if field.kind == "opaque":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import pandas as pd
 import polars as pl
 
+from raylab.frame.kernels.batches import in_batches
 from raylab.frame.kernels.registry import Context, Operand, function
-from raylab.frame.kernels.types import common_dtype, physical
+from raylab.frame.kernels.types import common_dtype, fits, physical
 from raylab.frame.plan.functions import Params
 from raylab.frame.plan.literals import LiteralField
 from raylab.frame.plan.schema import BOOL, FLOAT64, Field, NotNative, promoted
@@ -29,6 +32,8 @@ def _notna(_: Context, operand: Operand) -> pl.Expr:
 
 def _filled(fields: tuple[Field, ...], _: Params) -> Field:
     field, value = fields
+    if field.kind == "nullable":
+        return _filled_nullable(field, value)
     numbers = ("int", "float")
     if field.kind == "float" and value.kind in numbers:
         if not isinstance(value, LiteralField) and value.dtype != field.dtype:
@@ -37,6 +42,9 @@ def _filled(fields: tuple[Field, ...], _: Params) -> Field:
             raise NotNative(f"filling {field.dtype} with {value.dtype}")
     elif field.kind != value.kind or field.kind == "opaque":
         raise NotNative(f"filling {field.dtype} with {value.dtype}")
+    elif field.kind in ("datetime", "timedelta") and isinstance(value, LiteralField):
+        if not fits(value, field):
+            raise NotNative(f"filling {field.dtype} with {value.dtype}")
     elif field.kind == "int" and not field.nullable:
         return field
     elif not isinstance(value, LiteralField) and value.dtype != field.dtype:
@@ -44,10 +52,26 @@ def _filled(fields: tuple[Field, ...], _: Params) -> Field:
     return replace(field, nullable=value.nullable, nan=value.nan)
 
 
+def _filled_nullable(field: Field, value: Field) -> Field:
+    if value.dtype == field.dtype:
+        return replace(field, nullable=value.nullable)
+    if isinstance(value, LiteralField):
+        missing: Any = pd.Series([None], dtype=field.dtype)
+        try:
+            if missing.fillna(value.value).dtype == field.dtype:
+                return replace(field, nullable=False)
+        except (TypeError, ValueError) as error:
+            raise NotNative(f"filling {field.dtype} with {value.value!r}") from error
+    raise NotNative(f"filling {field.dtype} with {value.dtype}")
+
+
 @function("fillna", _filled)
-def _fillna(_: Context, operand: Operand, value: Operand) -> pl.Expr:
+def _fillna(context: Context, operand: Operand, value: Operand) -> pl.Expr:
     if not operand.field.may_miss:
         return operand.expr
+    if operand.field.kind == "nullable" and isinstance(value.field, LiteralField):
+        constant = value.field.value
+        return in_batches(context, lambda v: v.fillna(constant), operand)
     return operand.clean.fill_null(value.as_type(operand.field.dtype))
 
 

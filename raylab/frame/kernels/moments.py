@@ -63,7 +63,10 @@ def _strftime(_: Context, operand: Operand, *, form: str) -> pl.Expr:
 
 
 def _four_digits(values: pl.Series) -> bool:
-    low, high = values.min(), values.max()
+    try:
+        low, high = values.min(), values.max()
+    except (ValueError, OverflowError):  # a year that Python's datetime does not know
+        return False
     if not isinstance(low, dt.datetime) or not isinstance(high, dt.datetime):
         return low is None
     return low.year >= 1000 and high.year <= 9999

@@ -21,7 +21,7 @@ from raylab.frame.kernels.batches import in_batches
 from raylab.frame.kernels.registry import Context, Operand, function
 from raylab.frame.kernels.types import physical
 from raylab.frame.plan.functions import Params
-from raylab.frame.plan.schema import BOOL, FLOAT64, Dtype, Field, NotNative, kind_of
+from raylab.frame.plan.schema import BOOL, FLOAT64, Dtype, Field, NotNative, family_of, kind_of
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
     **{
@@ -91,6 +91,8 @@ def _sampled_dtype(
 def _sample(dtype: Dtype) -> Any:
     make: Any = pd.Series
     kind = kind_of(dtype)
+    if kind == "nullable":
+        kind = family_of(dtype)  # type: ignore[assignment]  # what it holds
     if kind in ("bool", "int", "float"):
         return make([1], dtype=dtype)
     return make(["a"] if kind == "str" else [], dtype=dtype)

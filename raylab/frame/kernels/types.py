@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 
 from raylab.frame.plan.literals import LiteralField
-from raylab.frame.plan.schema import STR, Dtype, Field, NotNative, is_category
+from raylab.frame.plan.schema import STR, Dtype, Field, NotNative, family_of, is_category
 
 _POLARS_BY_NAME: dict[str, pl.DataType] = {
     "bool": pl.Boolean(),
@@ -44,9 +45,31 @@ def physical(dtype: Dtype) -> pl.DataType:
         return pl.Datetime(zone_unit, str(dtype.tz))
     if dtype == STR:
         return pl.String()
+    if isinstance(dtype, pd.StringDtype) or family_of(dtype) != "opaque":
+        return _nullable(dtype)
     if isinstance(dtype, pd.CategoricalDtype) and is_category(dtype):
         return pl.Enum(list(dtype.categories))
     raise NotNative(f"dtype {dtype}")
+
+
+def _nullable(dtype: Dtype) -> pl.DataType:
+    """The engine's dtype of a masked or Arrow dtype, ``string`` included."""
+    if isinstance(dtype, pd.ArrowDtype):
+        arrow = dtype.pyarrow_dtype
+        if pa.types.is_decimal(arrow):
+            return pl.Decimal(arrow.precision, arrow.scale)
+        if pa.types.is_date(arrow):
+            return pl.Date()
+        if pa.types.is_timestamp(arrow):
+            return pl.Datetime("ms" if arrow.unit == "s" else arrow.unit, arrow.tz)
+        if pa.types.is_duration(arrow):
+            return pl.Duration("ms" if arrow.unit == "s" else arrow.unit)
+        if family_of(dtype) == "str":
+            return pl.String()
+        return _POLARS_BY_NAME[np.dtype(arrow.to_pandas_dtype()).name]
+    if isinstance(dtype, pd.StringDtype):
+        return pl.String()
+    return _POLARS_BY_NAME[dtype.numpy_dtype.name]  # type: ignore[union-attr]  # a masked dtype
 
 
 def unit_of(dtype: Dtype) -> Any:
@@ -76,6 +99,16 @@ def common_dtype(left: Field, right: Field) -> np.dtype[Any]:
             if isinstance(one.value, float) and dtype.kind == "f":
                 return dtype
     return np.result_type(left.dtype, right.dtype)  # type: ignore[arg-type]  # NumPy dtypes
+
+
+def fits(value: LiteralField, field: Field) -> bool:
+    """Whether a moment or span can stand in a column: the same zone, no finer than its unit."""
+    zoned = isinstance(field.dtype, pd.DatetimeTZDtype)
+    if zoned != isinstance(value.dtype, pd.DatetimeTZDtype):
+        return False
+    if zoned and str(value.dtype.tz) != str(field.dtype.tz):  # type: ignore[union-attr]  # both zoned
+        return False
+    return bool(value.value.as_unit(unit_of(field.dtype)) == value.value)
 
 
 def literal(value: Any, dtype: Dtype) -> pl.Expr:

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import polars as pl
 
 from raylab.frame.kernels.registry import Context, Kernel, Operand
@@ -153,6 +154,9 @@ def _shift(context: Context, operand: Operand, *, periods: int, fill: Any = None
     return operand.expr.shift(periods)
 
 
+_WIDE_NULLABLE = ("Int64", "Float64")
+
+
 def _difference(field: Field, grouped: bool, _: Params) -> Field:
     match field.kind:
         case "int":
@@ -163,6 +167,8 @@ def _difference(field: Field, grouped: bool, _: Params) -> Field:
             return replace(field, nullable=True, nan=True)
         case "datetime" | "timedelta":
             return Field(np.dtype(f"m8[{unit_of(field.dtype)}]"))
+        case "nullable" if not grouped and str(field.dtype) in _WIDE_NULLABLE:
+            return field.optional()
         case _:
             raise NotNative(f"differences of {field.dtype}")
 
@@ -191,6 +197,8 @@ def _pct_change(context: Context, operand: Operand, *, periods: int) -> pl.Expr:
 
 
 def _total(field: Field, grouped: bool, _: Params) -> Field:
+    if field.kind == "nullable" and not grouped and str(field.dtype) in _WIDE_NULLABLE:
+        return field
     if field.kind == "bool":
         return Field(INT64, nullable=False)
     if field.kind == "int" and (not grouped or str(field.dtype) in _WIDE):
@@ -237,7 +245,9 @@ def _cummax(_: Context, operand: Operand) -> pl.Expr:
 
 
 def _ranked(field: Field, _grouped: bool, params: Params) -> Field:
-    if field.kind == "opaque":
+    if field.kind == "nullable" and not _grouped and str(field.dtype) in _WIDE_NULLABLE:
+        return Field(pd.Float64Dtype(), nullable=field.may_miss)
+    if field.kind in ("opaque", "nullable"):
         raise NotNative(f"ranks of {field.dtype}")
     return Field(FLOAT64, nullable=field.may_miss and params.get("missing", "keep") == "keep")
 

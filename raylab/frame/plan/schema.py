@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import functools
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandas.api.extensions import ExtensionDtype
+from pandas.core.dtypes.dtypes import BaseMaskedDtype
 
 if TYPE_CHECKING:
     from raylab.frame.plan.nodes import Node
 
 Dtype: TypeAlias = "np.dtype[Any] | ExtensionDtype"
-Kind: TypeAlias = Literal["bool", "int", "float", "str", "datetime", "timedelta", "opaque"]
+Kind: TypeAlias = Literal[
+    "bool", "int", "float", "str", "datetime", "timedelta", "nullable", "opaque"
+]
+Family: TypeAlias = Literal[
+    "bool", "int", "float", "str", "date", "decimal", "datetime", "timedelta", "opaque"
+]
 
 INT64: Dtype = np.dtype("int64")
 FLOAT64: Dtype = np.dtype("float64")
@@ -94,16 +103,83 @@ Schema: TypeAlias = Mapping[str, Field]
 def kind_of(dtype: Dtype) -> Kind:
     """The kernel family of a dtype.
 
-    ``opaque`` covers what has no kernels: object, category and, so far, nullable and Arrow
-    dtypes. Such columns are selected, filtered and joined natively; any other use falls back.
+    ``nullable`` are pandas' masked dtypes, ``string`` and the Arrow dtypes of scalars: the
+    engine holds NA as null, and what has no kernel runs pandas' own code batch by batch.
+    ``opaque`` covers what has no kernels: object, category, nested Arrow dtypes. Such columns are
+    selected, filtered and joined natively; any other use falls back.
     """
     if isinstance(dtype, np.dtype):
-        return _NUMPY_KINDS.get(dtype.kind, "opaque") if dtype.itemsize <= 8 else "opaque"
+        half_or_long = dtype.kind == "f" and dtype.itemsize not in (4, 8)
+        return (
+            "opaque"
+            if half_or_long or not dtype.isnative
+            else _NUMPY_KINDS.get(dtype.kind, "opaque")
+        )
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return "datetime"
+        return "datetime" if _is_zone(str(dtype.tz)) else "opaque"
     if dtype == STR:
         return "str"
+    return "opaque" if family_of(dtype) == "opaque" else "nullable"
+
+
+def family_of(dtype: Dtype) -> Family:
+    """What the values of a nullable dtype are; ``opaque`` where the engine cannot hold them."""
+    if isinstance(dtype, pd.ArrowDtype):
+        return _arrow_family(dtype.pyarrow_dtype)
+    if isinstance(dtype, pd.StringDtype):
+        return "str"
+    if isinstance(dtype, BaseMaskedDtype):
+        held: np.dtype[Any] = dtype.numpy_dtype  # type: ignore[attr-defined]  # the stubs leave it out
+        return _NUMPY_KINDS[held.kind]  # type: ignore[return-value]  # numbers only
     return "opaque"
+
+
+def _arrow_family(arrow: pa.DataType) -> Family:
+    if pa.types.is_timestamp(arrow):
+        return "datetime" if arrow.tz is None or _is_zone(arrow.tz) else "opaque"
+    if pa.types.is_decimal128(arrow) and arrow.scale >= 0:
+        return "decimal"
+    if pa.types.is_float16(arrow):
+        return "opaque"
+    for is_of, family in _ARROW_FAMILIES:
+        if is_of(arrow):
+            return family
+    return "opaque"
+
+
+_ARROW_FAMILIES: tuple[tuple[Any, Family], ...] = (
+    (pa.types.is_boolean, "bool"),
+    (pa.types.is_integer, "int"),
+    (pa.types.is_floating, "float"),
+    (pa.types.is_date32, "date"),
+    (pa.types.is_string, "str"),
+    (pa.types.is_large_string, "str"),
+    (pa.types.is_duration, "timedelta"),
+)
+
+
+def is_text(field: Field) -> bool:
+    """True for strings, of pandas' default dtype or a nullable one."""
+    return field.kind == "str" or (field.kind == "nullable" and family_of(field.dtype) == "str")
+
+
+def is_number(dtype: Dtype) -> bool:
+    """What ``numeric_only`` keeps: numbers and bools of every kind."""
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "biufc"
+    return bool(dtype._is_numeric)  # type: ignore[attr-defined]  # pandas' own rule
+
+
+@functools.cache
+def _is_zone(name: str) -> bool:
+    """True for time zones that the engine knows; fixed offsets are none of them."""
+    if name in ("Factory", "localtime"):
+        return False
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def is_category(dtype: Dtype) -> bool:

@@ -60,7 +60,7 @@ class PandasSource:
         length: int | None = None,
     ) -> pl.LazyFrame:
         """The columns, converted when they are first used."""
-        frame = pl.DataFrame([self._series(name) for name in columns])
+        frame = pl.DataFrame({name: self._series(name) for name in columns})
         return numbered_part(frame.lazy(), row_index, start, length)
 
     def check(self) -> None:
@@ -100,6 +100,10 @@ def to_polars(name: str, values: Any, dtype: Dtype) -> pl.Series:
         codes = pl.Series(name, np.asarray(values.codes), dtype=pl.Int64)
         present = codes.set(codes < 0, None).cast(pl.UInt32)
         return present.cat.to(physical(dtype)).alias(name)
+    if kind == "nullable":
+        array: Any = values.array if isinstance(values, pd.Index) else values
+        held = pl.Series(name, pl.from_arrow(array.__arrow_array__()), dtype=physical(dtype))
+        return held.fill_nan(None) if held.dtype.is_float() else held  # to pandas NaN is NA, too
     if kind == "opaque":
         raise NotNative(f"column {name!r} of dtype {dtype} in memory")
     return pl.Series(name, np.asarray(values), dtype=physical(dtype), nan_to_null=False)

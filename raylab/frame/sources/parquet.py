@@ -19,7 +19,16 @@ from pandas.io._util import (  # type: ignore[import-not-found]  # not in the st
 )
 
 from raylab.frame.plan.fingerprint import structural_fingerprint
-from raylab.frame.plan.schema import FLOAT64, NONE_OBJECT, OBJECT, Dtype, Field, NotNative, Schema
+from raylab.frame.plan.schema import (
+    FLOAT64,
+    NONE_OBJECT,
+    OBJECT,
+    Dtype,
+    Field,
+    NotNative,
+    Schema,
+    kind_of,
+)
 from raylab.frame.sources.files import FileIdentity, Options, file_system, identities
 from raylab.frame.sources.folders import FolderKey, data_files, fragments
 
@@ -54,6 +63,7 @@ class ParquetSource:
         labels: the visible columns, in order.
         attrs: ``DataFrame.attrs`` as pandas stored them.
         keys: columns that the names of folders tell.
+        backend: pandas' argument ``dtype_backend``; the same file in other dtypes is another source.
     """
 
     files: tuple[FileIdentity, ...]
@@ -64,11 +74,12 @@ class ParquetSource:
     labels: tuple[str, ...]
     attrs: dict[str, Any]
     keys: tuple[FolderKey, ...] = ()
+    backend: str | None = None
 
     @cached_property
     def fingerprint(self) -> str:
         """The identities of the files."""
-        return structural_fingerprint(_Identity(self.files, self.keys))
+        return structural_fingerprint(_Identity(self.files, self.keys, self.backend))
 
     @cached_property
     def rows(self) -> int:
@@ -153,7 +164,7 @@ class ParquetSource:
 
     def only(self, files: tuple[FileIdentity, ...]) -> ParquetSource:
         """Some of the files."""
-        return _open(files, self.keys)
+        return _open(files, self.keys, self.backend)
 
     def is_widened(self, name: str, field: Field) -> bool:
         """Whether missing values made floats or objects of numbers or bools."""
@@ -169,10 +180,18 @@ class ParquetSource:
 class _Identity:
     files: tuple[FileIdentity, ...]
     keys: tuple[FolderKey, ...]
+    backend: str | None
 
 
-def open_parquet(path: Any, storage_options: Mapping[str, Any] | None = None) -> ParquetSource:
+def open_parquet(
+    path: Any, storage_options: Mapping[str, Any] | None = None, backend: str | None = None
+) -> ParquetSource:
     """The source for a file, a list of files, a folder or a glob pattern; or URLs of such.
+
+    Args:
+        path: what to read.
+        storage_options: of fsspec.
+        backend: "pyarrow" or "numpy_nullable", pandas' argument ``dtype_backend``.
 
     Raises:
         NotNative: the files need what only pandas' own reader does (differing schemas, stored
@@ -182,11 +201,13 @@ def open_parquet(path: Any, storage_options: Mapping[str, Any] | None = None) ->
     """
     options = Options(storage_options)
     names, keys = data_files(path, options)
-    return _open(identities(names, options), keys)
+    return _open(identities(names, options), keys, backend)
 
 
 @lru_cache(maxsize=256)
-def _open(files: tuple[FileIdentity, ...], keys: tuple[FolderKey, ...]) -> ParquetSource:
+def _open(
+    files: tuple[FileIdentity, ...], keys: tuple[FolderKey, ...], backend: str | None
+) -> ParquetSource:
     footers = [footer(f) for f in files]
     arrow: pa.Schema = footers[0].schema.to_arrow_schema()
     for other in footers[1:]:
@@ -194,9 +215,13 @@ def _open(files: tuple[FileIdentity, ...], keys: tuple[FolderKey, ...]) -> Parqu
             raise NotNative("files with different schemas")
     if len(set(arrow.names) | {k.name for k in keys}) < len(arrow.names) + len(keys):
         raise NotNative("duplicate column names")
+    if keys and backend is not None:
+        raise NotNative("columns from names of folders in another backend's dtypes")
     nulls = _null_counts(footers)
-    empty = arrow_table_to_pandas(arrow.empty_table(), to_pandas_kwargs={"ignore_metadata": True})
-    typed = arrow_table_to_pandas(arrow.empty_table())
+    dtypes: dict[str, Any] = {} if backend is None else {"dtype_backend": backend}
+    plain = {"to_pandas_kwargs": {"ignore_metadata": True}, **dtypes}
+    empty = arrow_table_to_pandas(arrow.empty_table(), **plain)
+    typed = arrow_table_to_pandas(arrow.empty_table(), **dtypes)
     fields = {f.name: stored_field(_dtype(f.name, typed, empty), nulls.get(f.name)) for f in arrow}
     groups = tuple(tuple(m.row_group(g).num_rows for g in range(m.num_row_groups)) for m in footers)
     stored = arrow.pandas_metadata or {}
@@ -211,7 +236,7 @@ def _open(files: tuple[FileIdentity, ...], keys: tuple[FolderKey, ...]) -> Parqu
     for key in keys:
         fields[key.name] = Field(key.dtype, nullable=False)
     labels = (*labels, *(key.name for key in keys))
-    return ParquetSource(files, fields, groups, total, index, labels, attrs, keys)
+    return ParquetSource(files, fields, groups, total, index, labels, attrs, keys, backend)
 
 
 def footer(file: FileIdentity) -> Any:
@@ -235,6 +260,8 @@ def _dtype(name: str, typed: pd.DataFrame, empty: pd.DataFrame) -> Dtype:
     source = typed if name in typed.columns else empty
     dtype: Dtype = source[name].dtype
     if isinstance(dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype):
+        raise NotNative(f"column {name!r} of dtype {dtype}")
+    if isinstance(dtype, pd.ArrowDtype) and kind_of(dtype) == "opaque":
         raise NotNative(f"column {name!r} of dtype {dtype}")
     return dtype
 
