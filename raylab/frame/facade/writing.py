@@ -81,6 +81,18 @@ def install_writers(face: type, owner: type) -> None:
     for name, native in WRITERS.items():
         if hasattr(owner, name):
             setattr(face, name, _writer(owner, name, native))
+    setattr(face, "to_sql", _computed_first(owner.to_sql))  # noqa: B010  as above
+
+
+def _computed_first(base: Callable[..., Any]) -> Callable[..., Any]:
+    """A writer of pandas that gets its data before it touches the target: it may drop a table."""
+
+    @functools.wraps(base)
+    def written(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _ = self._mgr
+        return base(self, *args, **kwargs)
+
+    return written
 
 
 def _writer(owner: type, name: str, native: Native | None) -> Callable[..., Any]:
