@@ -161,9 +161,8 @@ class APPO:
     def classic_control(cls) -> Self:
         """Return settings for CartPole and its like (found here; no published reference)."""
         return cls(
-            num_envs=8,
-            unroll_length=32,
-            epochs=4,
+            epochs=8,
+            minibatches=2,
             learning_rate=1e-3,
             discount=0.98,
             trace_lambda=0.95,
