@@ -48,7 +48,7 @@ def test_appo_solves_cartpole_without_waiting_for_its_workers(cluster, tmp_path)
         name="appo",
         env=Gymnasium(id="CartPole-v1"),
         algorithm=APPO.classic_control(),
-        until=Until(agent_steps=100_000, episode_return=SOLVED),
+        until=Until(agent_steps=99_840, episode_return=SOLVED),  # 195 updates of 512
         placement=Placement(kind="async", threads=1, workers=1),
         evaluation=Evaluating(episodes=20, greedy=True, video=False),
         runs_dir=str(tmp_path),
