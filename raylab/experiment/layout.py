@@ -12,7 +12,6 @@ from typing import Final
 from raylab import runtime
 from raylab.errors import ConfigError, EnvError
 from raylab.experiment.experiment import Experiment, Placement
-from raylab.rl import tuning
 from raylab.rl.algorithms.appo import APPO
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.inline import useful_threads
@@ -110,7 +109,7 @@ def _choose(experiment: Experiment, placement: Placement, free: int, largest: in
         kind = _choose_kind(experiment, placement, free)
     if kind == "inline":
         threads = placement.threads or max(1, min(free, largest, _MOST_THREADS))
-        if placement.threads is None and tuning.load() is not None:
+        if placement.threads is None:
             with suppress(EnvError):  # the trainer says why, and the run keeps it
                 threads = useful_threads(experiment.env, threads)
         return replace(placement, kind=kind, threads=threads, workers=None, envs_per_worker=None)
