@@ -243,6 +243,11 @@ def _scoped(owner: type, name: str) -> Callable[..., Any]:
     return looking_further(base) if name in _SCOPED else base
 
 
+def _is_flag(parameter: inspect.Parameter) -> bool:
+    """Whether True and False are all that pandas takes: `indicator: str | bool` is none."""
+    return isinstance(parameter.default, bool) and "str" not in str(parameter.annotation)
+
+
 def _supported(
     arguments: dict[str, Any],
     signature: inspect.Signature,
@@ -263,7 +268,7 @@ def _supported(
                     raise NotNative(f"argument {key}")
                 given[key] = item
         elif name in taken:
-            if isinstance(parameter.default, bool) and is_scalar(value) and type(value) is not bool:
+            if _is_flag(parameter) and is_scalar(value) and type(value) is not bool:
                 raise NotNative(f"argument {name} that is no bool")
             given[name] = value
         elif parameter.kind is parameter.VAR_POSITIONAL:
