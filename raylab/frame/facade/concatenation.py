@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +41,8 @@ def concat(
     """
     if not isinstance(objs, Mapping | list | tuple | pd.DataFrame | pd.Series | str):
         objs = list(objs)
+    if isinstance(keys, Iterator):
+        keys = list(keys)
     arguments = {"axis": axis, "join": join, "ignore_index": ignore_index, **kwargs}
     arguments |= {k: v for k, v in (("keys", keys), ("names", names)) if v is not None}
     listed = list(objs.values()) if isinstance(objs, dict) else objs
@@ -56,13 +59,23 @@ def concat(
         if keys is not None and len(keys) != len(states):
             raise NotNative("keys that do not fit")
         if axis in (1, "columns"):
-            return wrap(_beside(states, listed, keys, names, ignore_index=ignore_index))
+            state: Any = _beside(states, listed, keys, names, ignore_index=ignore_index)
+            return _with_attrs(wrap(state), listed)
         if axis not in (0, "index"):
             raise NotNative("argument axis")
-        return wrap(_below(states, join, keys, names, ignore_index=ignore_index))
+        state = _below(states, join, keys, names, ignore_index=ignore_index)
+        return _with_attrs(wrap(state), listed)
     except NotNative as reason:
         with support.falling_back("concat", str(reason)):
             return adopt(pd.concat(objs, **arguments))
+
+
+def _with_attrs(result: Any, objs: Any) -> Any:
+    """The result with the attrs that all have."""
+    attrs = [obj.attrs for obj in objs if obj is not None]
+    if attrs[0] and all(other == attrs[0] for other in attrs[1:]):
+        result.attrs = copy.deepcopy(attrs[0])
+    return result
 
 
 def _is_lazy(obj: Any) -> bool:

@@ -40,6 +40,8 @@ def reset_index(
     named = frame.pinned()
     index = named.index
     given = [names] if isinstance(names, str) else names
+    if given is not None and (not isinstance(given, list) or len(given) != len(index.exprs)):  # type: ignore[union-attr]  # pinned
+        raise NotNative("names that are no list with one for each level")
     labels = [_level_label(index, i, given) for i in range(len(index.exprs))]  # type: ignore[union-attr]  # pinned
     if any(label in frame.columns for label in labels):
         raise NotNative("an index level that is a column, too")

@@ -135,10 +135,21 @@ def matched(left: Side, right: Side, how: str) -> tuple[Side, Side]:
             continue
         if a.kind not in _NUMBERS or b.kind not in _NUMBERS or how not in ("inner", "left"):
             raise NotNative(f"keys of {a.dtype} and {b.dtype}")
+        if {a.kind, b.kind} == {"int", "float"} and _has_fractions(left, right, i):
+            raise NotNative("keys of whole numbers and of fractions, of which pandas warns")
         common = np.result_type(a.dtype, b.dtype)  # type: ignore[arg-type]  # numbers are NumPy dtypes
         ones[i] = call("cast", ones[i], dtype=common)
         others[i] = call("cast", others[i], dtype=common)
     return replace(left, keys=tuple(ones)), replace(right, keys=tuple(others))
+
+
+def _has_fractions(left: Side, right: Side, place: int) -> bool:
+    """Whether the one of two keys that is a float has values that no integer equals: a trigger."""
+    side = left if left.fields[place].kind == "float" else right
+    key = side.keys[place]
+    fraction = call("ne", call("floordiv", key, Literal(1)), key)
+    both = call("and", call("notna", key), fraction)
+    return engine.has_rows(Filter(side.frame.rows, both))
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,8 @@ def _levels(index: pd.Index) -> dict[str, pd.Index]:
     for level, codes in zip(index.levels, index.codes, strict=True):
         if level.dtype.kind in "iub" and (codes < 0).any():
             raise NotNative("an index level of integers or bools with missing values")
-    return {f"{HIDDEN}index{i}": index.get_level_values(i) for i in range(index.nlevels)}
+    plain = index.set_names(list(range(index.nlevels)))  # a name that is an integer comes first
+    return {f"{HIDDEN}index{i}": plain.get_level_values(i) for i in range(index.nlevels)}
 
 
 def _index_spec(levels: dict[str, pd.Index], index: pd.Index) -> IndexSpec:

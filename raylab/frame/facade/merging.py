@@ -178,7 +178,8 @@ def _joined(
 
 def _origin_label(indicator: Any, columns: dict[str, Expr]) -> str:
     label = indicator if isinstance(indicator, str) else "_merge"
-    if label in columns or "_merge" in columns or not is_label(label):
+    own = {"_left_indicator", "_right_indicator", "_merge"}  # pandas works with these
+    if label in columns or own & columns.keys() or not is_label(label):
         raise NotNative("a label that is taken")
     return label
 

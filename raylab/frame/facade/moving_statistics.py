@@ -42,11 +42,14 @@ def _chosen(windows: MovingState, numeric_only: bool) -> tuple[FrameState, str |
 def statistic(windows: MovingState, name: str, numeric_only: bool = False, **options: Any) -> Any:
     """A statistic of the windows, for each of their columns."""
     frame, series = _chosen(windows, numeric_only)
+    if series is None and windows.on is not None and isinstance(windows.base, GroupState):
+        raise NotNative("moments beside the columns of groups")
     params: dict[str, Any] = {**dict(windows.shape), "statistic": name, "kind": windows.kind}
     if options:
         params["options"] = tuple(sorted(options.items()))
     if windows.times is not None:
-        params["unit"] = unit_of(typed(windows.times, frame.rows).dtype)
+        unit = unit_of(typed(windows.times, frame.rows).dtype)
+        params["unit"] = "ms" if unit == "s" else unit  # seconds are held as milliseconds
         timed = {
             label: call("timed", expr, windows.times, statistic=name)
             for label, expr in frame.columns.items()

@@ -37,6 +37,8 @@ def scalar(state: SeriesState, function: str, **params: Any) -> Any:
     nullable = as_floats(series.field, function)
     if nullable is not None:
         series = series.mapped(function_call("cast", series.expr, dtype=FLOAT64))
+    if function == "sum" and series.field.kind == "timedelta":
+        _refuse_overflow(series)
     given = tuple(sorted(params.items()))
     field = AGGREGATIONS[function].result(series.field, params)
     call = AggregateCall(function, series.expr, given)
@@ -50,6 +52,16 @@ def scalar(state: SeriesState, function: str, **params: Any) -> Any:
     if unknown and function in _UNDEFINED and _all_missing(series, value):
         return float("nan")  # not NumPy's: pandas gives the constant where nothing was averaged
     return pd.Series(to_array(value, field.dtype if nullable is None else nullable)).iloc[0]
+
+
+def _refuse_overflow(series: SeriesState) -> None:
+    """Leaves a sum of spans that may be out of bounds to pandas, which words the error."""
+    extremes = ("min", "max", "count")
+    calls = tuple((name, AggregateCall(name, series.expr)) for name in extremes)
+    row = engine.reduce_rows(series.rows, calls)
+    ticks = [row[name].to_physical()[0] or 0 for name in ("min", "max")]
+    if int(row["count"][0]) * max(map(abs, ticks)) >= 2**63 - 1:
+        raise NotNative("a sum of spans that may be out of bounds")
 
 
 def _all_missing(series: SeriesState, value: Any) -> bool:

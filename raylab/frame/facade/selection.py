@@ -262,6 +262,8 @@ def column_value(frame: FrameState, value: Any) -> Expr:
     if isinstance(value, LazyObject):
         raise NotNative(f"a column from {type(value).__name__}")
     if is_list_like(value):
+        if isinstance(value, np.matrix):
+            raise NotNative("a matrix as a column")
         return held(frame.rows, list(value) if isinstance(value, range) else value)
     constant = Literal(value)
     _ = SeriesState(frame.rows, constant, None).field
