@@ -171,6 +171,8 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
 
     @functools.wraps(base)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not hasattr(type(self), "_state"):
+            return base(self, *args, **kwargs)  # `apply(pd.Series.sum)` hands over pandas' own
         if chained and kwargs.get("inplace") is True and getrefcount(self) <= LEAST_REFERENCES:
             warn_of_chained_method(self)
         state = self._state()

@@ -147,7 +147,7 @@ def _has_fractions(left: Side, right: Side, place: int) -> bool:
     """Whether the one of two keys that is a float has values that no integer equals: a trigger."""
     side = left if left.fields[place].kind == "float" else right
     key = side.keys[place]
-    fraction = call("ne", call("floordiv", key, Literal(1)), key)
+    fraction = call("ne", call("round", key, decimals=0), key)
     both = call("and", call("notna", key), fraction)
     return engine.has_rows(Filter(side.frame.rows, both))
 
