@@ -80,6 +80,7 @@ CASES: dict[str, Operation] = {
         d.rename(columns={"c": "_left_indicator"}), on="k", indicator=True
     ),
     "a method by its function": lambda p, d: d.groupby("k").s.apply(p.Series.value_counts),
+    "an indicator that is a number": lambda p, d: d.merge(d, on="k", indicator=5),
     "a matrix as a column": lambda p, d: d[["k"]].assign(m=np.matrix(np.ones((3, 1)))),
     "year before 1000": lambda p, d: (d.t - p.to_timedelta(800 * 365, unit="D")).dt.strftime("%Y"),
 }
@@ -104,7 +105,7 @@ def test_concat_keeps_attrs_that_all_have(lazy: None) -> None:
 def test_merging_whole_numbers_and_fractions_warns(lazy: None) -> None:
     left, right = pd.DataFrame({"x": [1, 2, 3]}), pd.DataFrame({"y": [1.1, np.nan, 3.0]})
 
-    pd.set_option("raylab.fallback", "silent")
+    pd.set_option("raylab.fallback", "raise")
     with pytest.warns(UserWarning, match="float values are not equal to their int"):
         result = left.merge(right, left_on="x", right_on="y")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from raylab.frame import support
 from raylab.frame.execution import engine
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import (
@@ -136,7 +138,12 @@ def matched(left: Side, right: Side, how: str) -> tuple[Side, Side]:
         if a.kind not in _NUMBERS or b.kind not in _NUMBERS or how not in ("inner", "left"):
             raise NotNative(f"keys of {a.dtype} and {b.dtype}")
         if {a.kind, b.kind} == {"int", "float"} and _has_fractions(left, right, i):
-            raise NotNative("keys of whole numbers and of fractions, of which pandas warns")
+            warnings.warn(
+                "You are merging on int and float columns where the float values are not equal to "
+                "their int representation.",
+                UserWarning,
+                stacklevel=support.user_depth() - 1,  # its own frame is counted
+            )
         common = np.result_type(a.dtype, b.dtype)  # type: ignore[arg-type]  # numbers are NumPy dtypes
         ones[i] = call("cast", ones[i], dtype=common)
         others[i] = call("cast", others[i], dtype=common)

@@ -177,6 +177,8 @@ def _joined(
 
 
 def _origin_label(indicator: Any, columns: dict[str, Expr]) -> str:
+    if not isinstance(indicator, str | bool):
+        raise NotNative("an indicator that is no label")
     label = indicator if isinstance(indicator, str) else "_merge"
     own = {"_left_indicator", "_right_indicator", "_merge"}  # pandas works with these
     if label in columns or own & columns.keys() or not is_label(label):
