@@ -19,6 +19,7 @@ SOLVED = 475
     ("algorithm", "seed", "agent_steps", "updates"),
     [
         *(pytest.param(PPO.classic_control(), s, 100_000, 78, id=f"ppo-{s}") for s in (1, 2, 3)),
+        pytest.param(APPO.classic_control(), 1, 99_840, 39, id="appo-1"),
         pytest.param(DQN.classic_control(), 1, 40_000, 8, id="dqn-1"),
         *(
             pytest.param(DQN.classic_control(), s, 40_000, 8, id=f"dqn-{s}", marks=pytest.mark.slow)
@@ -27,7 +28,7 @@ SOLVED = 475
     ],
 )
 def test_cartpole_is_solved(algorithm, seed, agent_steps, updates):
-    """A score is taken every so many updates: about 20,000 agent steps of PPO, 4,096 of DQN."""
+    """A score is taken every so many updates: about 20,000 agent steps of PPO and APPO, 4,096 of DQN."""
     env = Gymnasium(id="CartPole-v1")
     trainer = InlineTrainer(env, algorithm, seed, agent_steps, threads=1)
 
@@ -43,6 +44,8 @@ def test_cartpole_is_solved(algorithm, seed, agent_steps, updates):
     assert trainer.agent_steps <= agent_steps + 4_096
 
 
+# Without waiting, timing decides which weights act: the seed does not fix the numbers.
+@pytest.mark.slow
 def test_appo_solves_cartpole_without_waiting_for_its_workers(cluster, tmp_path):
     experiment = Experiment(
         name="appo",
