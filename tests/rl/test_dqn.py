@@ -109,7 +109,8 @@ def test_dueling_advantages_have_no_mean():
     value = network.head.value(features[:, :8])
     advantages = network.head.advantage(features[:, 8:])
     assert torch.allclose(q.mean(dim=1), value.squeeze(1), atol=1e-6)
-    assert torch.allclose(q - q.mean(dim=1, keepdim=True), advantages - advantages.mean(1, True))
+    centred = advantages - advantages.mean(dim=1, keepdim=True)
+    assert torch.allclose(q - q.mean(dim=1, keepdim=True), centred, atol=1e-6)
 
 
 def test_a_dueling_image_network_has_a_layer_of_512_for_each_stream():
