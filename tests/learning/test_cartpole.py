@@ -20,9 +20,9 @@ SOLVED = 475
     [
         *(pytest.param(PPO.classic_control(), s, 100_000, 78, id=f"ppo-{s}") for s in (1, 2, 3)),
         pytest.param(APPO.classic_control(), 1, 99_840, 39, id="appo-1"),
-        pytest.param(DQN.classic_control(), 1, 40_000, 8, id="dqn-1"),
+        pytest.param(DQN.classic_control(), 1, 40_960, 8, id="dqn-1"),
         *(
-            pytest.param(DQN.classic_control(), s, 40_000, 8, id=f"dqn-{s}", marks=pytest.mark.slow)
+            pytest.param(DQN.classic_control(), s, 40_960, 8, id=f"dqn-{s}", marks=pytest.mark.slow)
             for s in (2, 3)
         ),
     ],
@@ -41,7 +41,7 @@ def test_cartpole_is_solved(algorithm, seed, agent_steps, updates):
     trainer.close()
 
     assert scores[-1] >= SOLVED, scores
-    assert trainer.agent_steps <= agent_steps + 4_096
+    assert trainer.agent_steps <= agent_steps
 
 
 # Without waiting, timing decides which weights act: the seed does not fix the numbers.
