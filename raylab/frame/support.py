@@ -159,7 +159,7 @@ def materialising() -> Iterator[Callable[[int], None]]:
 
 def record(operation: str, reason: str, rows: int, seconds: float) -> None:
     """Counts a fallback and warns once per place when it was not small."""
-    site = _user_site()
+    site = user_site()
     with _lock:
         key = (operation, reason, site)
         entry = _fallbacks.setdefault(key, Fallback(operation, reason, site))
@@ -232,7 +232,8 @@ def _user_frame() -> tuple[FrameType | None, int]:
     return frame, depth
 
 
-def _user_site() -> str:
+def user_site() -> str:
+    """File and line of the innermost frame of the stack that is the user's."""
     frame, _ = _user_frame()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
 

@@ -11,8 +11,8 @@ import polars as pl
 import raylab.frame.execution.aggregates
 import raylab.frame.execution.joins
 import raylab.frame.execution.windows  # noqa: F401  these register the rules of their nodes
-from raylab.errors import ExecutionError
-from raylab.frame import settings
+from raylab.errors import ExecutionError, RaylabError
+from raylab.frame import settings, sites
 from raylab.frame.execution.cache import CACHE
 from raylab.frame.execution.estimates import estimated_bytes
 from raylab.frame.execution.keeping import inexact_aggregate, keeping
@@ -20,6 +20,7 @@ from raylab.frame.execution.local import run_stages
 from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.placement import Placement, choose, partitions_on_ray
 from raylab.frame.execution.planner import plan_stages
+from raylab.frame.kernels.carrying import taken_out
 from raylab.frame.optimizer import optimize
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.optimizer.windows import compute_windows
@@ -215,12 +216,24 @@ def _run_and_keep(plan: Node) -> pl.DataFrame:
 
 @contextmanager
 def _engine_errors(plan: Node) -> Iterator[None]:
-    """Says on which plan the engine failed, unless one of its files has changed."""
+    """Says on which plan the engine failed, unless one of its files has changed.
+
+    What pandas' own code raised is raised as it was, with a note that names the user's line.
+    """
     try:
         yield
-    except pl.exceptions.PolarsError as error:
-        check_sources(plan)
-        raise ExecutionError(f"the engine failed on\n{_told(plan)}\n{error}") from error
+    except RaylabError:
+        raise
+    except Exception as error:
+        found = taken_out(error) or error
+        if isinstance(found, pl.exceptions.PolarsError):
+            check_sources(plan)
+            raise ExecutionError(f"the engine failed on\n{_told(plan)}\n{found}") from found
+        if note := sites.told(plan):
+            found.add_note(note)
+        if found is error:
+            raise
+        raise found from None
 
 
 def _in_one_pass(plan: Node) -> bool:

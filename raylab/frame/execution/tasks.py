@@ -13,6 +13,7 @@ from raylab.frame.execution import exchanges
 from raylab.frame.execution.blocks import Block
 from raylab.frame.execution.local import run_fragment
 from raylab.frame.execution.physical import Order
+from raylab.frame.kernels.carrying import taken_out
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.nodes import Node, Scan
 
@@ -91,14 +92,17 @@ def run_task(task: Task, *args: Any) -> list[Any]:
     members = {} if task.members is None else _members(args[task.members])
     try:
         frame = run_fragment(task.plan, inputs, members, ordered=task.ordered)
-    except pl.exceptions.PolarsError as error:
-        _check_sources(task.plan)
-        raise ExecutionError(f"the engine failed on {task.label}: {error}") from error
     except RaylabError:
         raise
     except Exception as error:
-        error.add_note(f"raylab: raised on {task.label}.")
-        raise
+        found = taken_out(error) or error
+        if isinstance(found, pl.exceptions.PolarsError):
+            _check_sources(task.plan)
+            raise ExecutionError(f"the engine failed on {task.label}: {found}") from found
+        found.add_note(f"raylab: raised on {task.label}.")
+        if found is error:
+            raise
+        raise found from None
     summary = Summary(frame.height, int(frame.estimated_size()))
     if not task.output.keys:
         return [Block(frame), summary]

@@ -20,8 +20,9 @@ from pandas.api.extensions import no_default
 from pandas.api.types import is_scalar
 
 from raylab.errors import ExecutionError, MemoryBudgetError
-from raylab.frame import settings, support
-from raylab.frame.facade.adoption import adopt, looking_further
+from raylab.frame import settings, sites, support
+from raylab.frame.facade.adoption import adopt, adopt_results, looking_further
+from raylab.frame.facade.following import computed
 from raylab.frame.facade.warning_sites import (
     CHAINED_METHODS,
     LEAST_REFERENCES,
@@ -48,6 +49,7 @@ class LazyObject:
         "_lazy",
         "_origin",
         "_guard",
+        "_followers",
     ]
     _internal_names_set: ClassVar[set[str]] = pd.DataFrame._internal_names_set | {*_internal_names}
 
@@ -77,10 +79,11 @@ class LazyObject:
             except AttributeError as error:
                 raise ExecutionError(f"computing a lazy {type(self).__name__}: {error}") from error
             self.__dict__["_real"] = manager
-            self.__dict__.pop("_lazy", None)
+            state = self.__dict__.pop("_lazy", None)
+            computed(self, state)
             return manager
 
-    def _check_inplace_deprecation(self, inplace: Any, method: str) -> bool:
+    def _check_inplace_deprecation(self, inplace: Any, method: str) -> Any:
         """The argument ``inplace``, with pandas' warning at the user's line."""
         return warn_of_inplace(type(self).__name__, method, inplace)
 
@@ -88,7 +91,7 @@ class LazyObject:
         """The block manager of a state."""
         raise NotImplementedError
 
-    def _state(self) -> Any:
+    def _state(self, operation: str = "") -> Any:
         """The state for native methods; None where pandas itself is to run."""
         lazy = self.__dict__.get("_lazy")
         if lazy is not None:
@@ -157,12 +160,15 @@ def install(face: type, owner: type) -> None:
     for (owner_name, name), implementation in support.NATIVE.items():
         if owner_name == owner.__name__:
             setattr(face, name, _method(owner, name, implementation))
+    if not issubclass(face, LazyObject):
+        adopt_results(face, owner)
 
 
 def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Callable[..., Any]:
     """The method that users call: native where it can be, else pandas' own."""
     base = _scoped(owner, name)
     chained = name in CHAINED_METHODS
+    follows = not issubclass(owner, pd.DataFrame | pd.Series)
     taken = tuple(inspect.signature(implementation).parameters)[1:]
     takes_rest = any(
         p.kind is p.VAR_KEYWORD for p in inspect.signature(implementation).parameters.values()
@@ -175,7 +181,7 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
             return base(self, *args, **kwargs)  # `apply(pd.Series.sum)` hands over pandas' own
         if chained and kwargs.get("inplace") is True and getrefcount(self) <= LEAST_REFERENCES:
             warn_of_chained_method(self)
-        state = self._state()
+        state = self._state(name)
         if state is None:
             return adopt(base(self, *args, **kwargs))
         try:
@@ -193,6 +199,10 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
                 raise_as_pandas(base, self, args, kwargs)
             with support.falling_back(f"{owner.__name__}.{name}", str(reason)):
                 return adopt(base(self, *args, **kwargs))
+        if name == "astype":
+            sites.remember(f"{owner.__name__}.astype", *_expressions(result))
+        elif (expr := getattr(result, "expr", None)) is not None:
+            sites.remember(name, expr)
         if given_inplace is not no_default and _default(signature(), "inplace") is no_default:
             self._check_inplace_deprecation(given_inplace, name)
         if inplace:
@@ -201,9 +211,15 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
             if isinstance(self, pd.Series):
                 object.__setattr__(self, "_name", result.name)
             return self if chained else None
+        if follows:
+            self._use(name, given)
         return wrap(result, self)
 
     return method
+
+
+def _expressions(state: Any) -> list[Any]:
+    return [state.expr] if hasattr(state, "expr") else list(state.columns.values())
 
 
 EMPTY: dict[type, Callable[[Any], Any]] = {}

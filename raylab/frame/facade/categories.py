@@ -8,7 +8,7 @@ import pandas as pd
 from pandas.core.arrays.categorical import CategoricalAccessor
 
 from raylab.frame.execution import engine
-from raylab.frame.facade.accessors import LazyCompanion, own_accessor
+from raylab.frame.facade.accessors import LazyAccessor
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.base import wrap
 from raylab.frame.facade.state import SeriesState, settle
@@ -19,25 +19,38 @@ from raylab.frame.plan.schema import NotNative, is_category
 _TEXT = f"{HIDDEN}category"
 
 
-class LazyCategories(LazyCompanion, CategoricalAccessor):
+class LazyCategories(LazyAccessor, CategoricalAccessor):
     """pandas' ``.cat`` over a lazy series."""
+
+    def _followed(self, state: SeriesState, now: Any, operation: str) -> Any:
+        """Pandas keeps the values: it sees what is written into them, and no further ones."""
+        same = engine.count_rows(now.rows) == engine.count_rows(state.rows)
+        return super()._followed(state, now, operation) if same else state
 
     @property
     def codes(self) -> Any:
         """The number of each value's category; -1 where it is missing."""
-        state: SeriesState = self._state()
+        state: SeriesState | None = self._state()
+        if state is None:
+            return adopt(super().codes)
         codes = state.mapped(call("category_code", state.expr))
         return wrap(SeriesState(codes.rows, codes.expr, None, codes.index))
 
     @property
     def categories(self) -> Any:
         """The categories in their order."""
-        return self._state().field.dtype.categories
+        dtype = self._known()
+        return super().categories if dtype is None else dtype.categories
 
     @property
     def ordered(self) -> bool:
         """Whether the categories have an order."""
-        return bool(self._state().field.dtype.ordered)
+        dtype = self._known()
+        return bool(super().ordered if dtype is None else dtype.ordered)
+
+    def _known(self) -> Any:
+        state: SeriesState | None = self._state()
+        return None if state is None else state.field.dtype
 
     def _delegate_method(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return adopt(super()._delegate_method(name, *args, **kwargs))
@@ -45,7 +58,7 @@ class LazyCategories(LazyCompanion, CategoricalAccessor):
 
 def categories_of(series: Any, state: SeriesState) -> LazyCategories:
     """The ``.cat`` accessor of a lazy series."""
-    return LazyCategories._standing(state, lambda: own_accessor(series, "cat"))
+    return LazyCategories._of(series, "cat", state)
 
 
 def as_category(series: SeriesState, dtype: pd.CategoricalDtype) -> SeriesState:

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api.extensions import no_default
 from pandas.core.indexes.accessors import DatetimeProperties, TimedeltaProperties
 
-from raylab.frame.facade.accessors import LazyCompanion, own_accessor
+from raylab.frame.facade.accessors import LazyAccessor
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.base import install, native, wrap
 from raylab.frame.facade.state import FrameState, SeriesState
@@ -55,7 +55,7 @@ def _of_each(moments: SeriesState, name: str, arguments: dict[str, Any]) -> Seri
     return moments.mapped(expr)
 
 
-class LazyProperties(LazyCompanion):
+class LazyProperties(LazyAccessor):
     """Properties of each value of a lazy series."""
 
     def _delegate_property_get(self, name: str) -> Any:
@@ -105,7 +105,7 @@ class LazyTimedeltaProperties(LazyProperties, TimedeltaProperties):
 def properties(series: Any, state: SeriesState) -> LazyProperties:
     """The ``.dt`` accessor of a lazy series of moments or spans."""
     kind = LazyDatetimeProperties if state.field.kind == "datetime" else LazyTimedeltaProperties
-    return kind._standing(state, lambda: own_accessor(series, "dt"))
+    return kind._of(series, "dt", state)
 
 
 def _declare(owner: type, name: str) -> None:

@@ -162,11 +162,24 @@ def _grouping(method: Any) -> Any:
     return grouped
 
 
+def _equals(owner: Any) -> Any:
+    """``equals``, for which raylab's class and a subclass of pandas' are no different kinds."""
+
+    def equals(self: Any, other: Any) -> bool:
+        if type(self) in (DataFrame, Series) and not isinstance(other, type(self)):
+            self = self.to_pandas()
+        return bool(owner.equals(self, other))
+
+    return functools.wraps(owner.equals)(equals)
+
+
 def _finish(face: type, owner: type) -> None:
     for name in _GIVE_PLAIN_OBJECTS[owner]:
         setattr(face, name, adopting(getattr(owner, name)))
     install(face, owner)
     install_writers(face, owner)
+    setattr(face, "from_arrow", staticmethod(adopting(owner.from_arrow)))  # noqa: B010  as install() does
+    setattr(face, "equals", _equals(owner))  # noqa: B010  as install() does
     for name, lazy in INDEXERS.items():
         setattr(face, name, _indexer(name, owner, lazy))
     setattr(face, "__array_ufunc__", array_ufunc(owner))  # noqa: B010  as install() does

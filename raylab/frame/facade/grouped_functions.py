@@ -74,6 +74,9 @@ def _with_keys(group: GroupState) -> tuple[FrameState, list[str]]:
 
 def _pandas_groups(group: GroupState, values: Any) -> Any:
     """The groupby of pandas, with its keys as they were given: labels, or series."""
+    columns = group.frame.columns
+    if any(columns[n].fingerprint != e.fingerprint for n, e in group.keys if n in group.labels):
+        raise NotNative("a key whose column was changed since")
     given = group.by if isinstance(group.by, list) else [group.by]
     keys = [f"{_KEY}{i}" for i in range(len(given))]
     by = [

@@ -17,7 +17,6 @@ from raylab.frame.facade.grouping import (
     LazyDataFrameGroupBy,
     LazySeriesGroupBy,
     numeric,
-    pandas_groupby,
 )
 from raylab.frame.facade.running import RANKS, fill_limit, filler, over, whole_number
 from raylab.frame.facade.selection import filtered
@@ -204,6 +203,9 @@ def _nth(group: GroupState, n: Any) -> Any:
     return chosen_rows(group, reduce(lambda a, b: call("or", a, b), tests))
 
 
+_CHANGED = "a frame that was changed since it was grouped"
+
+
 class Nth:
     """``groupby.nth``: called, or with brackets."""
 
@@ -212,19 +214,23 @@ class Nth:
 
     def __call__(self, n: Any, dropna: Any = None) -> Any:
         """The rows at a position of each group."""
-        state: GroupState = self._groupby._state()
+        state: GroupState | None = self._groupby._state("nth")
         try:
+            if state is None:
+                raise NotNative(_CHANGED)
             if dropna is not None:
                 raise NotNative("argument dropna")
             result = _nth(state, n)
         except NotNative as reason:
             with support.falling_back(f"{type(self._groupby).__name__}.nth", str(reason)):
-                return pandas_groupby(state).nth(n, dropna)
+                return self._own()(n, dropna)
         return wrap(result)
 
     def __getitem__(self, n: Any) -> Any:
-        state: GroupState = self._groupby._state()
+        state: GroupState | None = self._groupby._state("nth")
         try:
+            if state is None:
+                raise NotNative(_CHANGED)
             if isinstance(n, slice):
                 if n.step not in (None, 1) or (n.start or 0) < 0 or (n.stop or -1) < 0:
                     raise NotNative("a slice with a step, or counted from the end")
@@ -232,7 +238,11 @@ class Nth:
             return wrap(_nth(state, n))
         except NotNative as reason:
             with support.falling_back(f"{type(self._groupby).__name__}.nth", str(reason)):
-                return pandas_groupby(state).nth[n]
+                return self._own()[n]
+
+    def _own(self) -> Any:
+        """Pandas' own."""
+        return DataFrameGroupBy.nth.__get__(self._groupby)
 
 
 for _face in (LazyDataFrameGroupBy, LazySeriesGroupBy):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +12,9 @@ from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.accessors import LazyCompanion
-from raylab.frame.facade.base import EMPTY, WRAPPERS, native, state_of, wrap
+from raylab.frame.facade.base import EMPTY, WRAPPERS, LazyObject, native, state_of, wrap
 from raylab.frame.facade.dataframe import without_rows
+from raylab.frame.facade.following import Owner
 from raylab.frame.facade.group_keys import as_keys
 from raylab.frame.facade.positions import over_rows
 from raylab.frame.facade.selection import label_list
@@ -44,6 +45,7 @@ class GroupState:
         keys: the grouping expressions by name.
         labels: the columns that are grouped by, which are not aggregated.
         selected: the chosen columns: one label for a SeriesGroupBy, None for all.
+        made: what was grouped when the keys were given, where it was changed since.
     """
 
     frame: FrameState
@@ -54,6 +56,7 @@ class GroupState:
     sort: bool
     dropna: bool
     selected: str | tuple[str, ...] | None = None
+    made: FrameState | None = None
 
     @property
     def values(self) -> list[str]:
@@ -70,26 +73,102 @@ class GroupState:
         return any(typed(expr, self.frame.rows).may_miss for _, expr in self.keys)
 
 
-class LazyDataFrameGroupBy(LazyCompanion, DataFrameGroupBy):
+class LazyGroupBy(LazyCompanion):
+    """What the two share: keys are fixed when they are made, the rows are those of their owner.
+
+    pandas keeps the columns without the keys from the first operation that needs them on: what is
+    changed later no longer shows in operations on all columns. ``_kept`` is the owner's state of
+    that moment.
+    """
+
+    def _followed(self, state: GroupState, now: Any, operation: str) -> GroupState | None:
+        keeps = "_kept" in self.__dict__ and not _of_owner(state, operation)
+        return None if keeps else followed(state, now)
+
+    def _use(self, operation: str, arguments: dict[str, Any]) -> None:
+        own = self.__dict__
+        state, owner = own["_lazy_state"], own.get("_owner")
+        if owner is None or isinstance(state.selected, str) or _of_owner(state, operation):
+            return
+        if operation in ("agg", "aggregate") and not isinstance(arguments.get("func"), str | list):
+            return  # each column on its own
+        if "_set_up" in own:
+            own.setdefault("_kept", owner.now())
+        elif state.labels or state.selected:
+            _ = self._obj_with_exclusions  # pandas keeps it itself
+
+    def _as_set_up(self, set_up: Callable[[Any], Any]) -> Any:
+        own = self.__dict__
+        state, kept = own["_lazy_state"], own.get("_kept")
+        groups = set_up(state)
+        if kept is not None and kept is not own["_owner"].seen:
+            seen, groups.obj = groups.obj, wrap(kept)
+            _ = groups._obj_with_exclusions
+            groups.obj = seen
+        elif kept is not None:
+            _ = groups._obj_with_exclusions
+        return groups
+
+
+_OF_OWNER = frozenset(
+    ("__getitem__", "ewm", "expanding", "filter", "head", "nth", "rolling", "size", "tail")
+)
+"""Operations on all columns that do not use those which pandas keeps."""
+
+
+def _of_owner(state: GroupState, operation: str) -> bool:
+    return state.selected is None and operation in _OF_OWNER
+
+
+class LazyDataFrameGroupBy(LazyGroupBy, DataFrameGroupBy):
     """pandas' groupby over a lazy frame."""
 
     def __getattribute__(self, name: str) -> Any:
-        state: GroupState | None = object.__getattribute__(self, "__dict__").get("_lazy_state")
-        if state is not None and name in state.frame.columns and not hasattr(type(self), name):
-            return self[name]
+        if "_lazy_state" in object.__getattribute__(self, "__dict__") and not hasattr(
+            type(self), name
+        ):
+            state: GroupState | None = self._state("__getitem__")
+            if state is not None and name in state.frame.columns:
+                return self[name]
         return super().__getattribute__(name)
 
 
-class LazySeriesGroupBy(LazyCompanion, SeriesGroupBy):
+class LazySeriesGroupBy(LazyGroupBy, SeriesGroupBy):
     """pandas' groupby over one column of a lazy frame."""
 
 
-def _face(state: GroupState, _: Any = None) -> Any:
+def _face(state: GroupState, like: Any = None) -> Any:
     kind = LazySeriesGroupBy if isinstance(state.selected, str) else LazyDataFrameGroupBy
-    return kind._standing(state, lambda: pandas_groupby(state))
+    return kind._standing(state, pandas_groupby, owner_for(state.selected, like))
+
+
+def owner_for(selected: Any, like: Any) -> Owner | None:
+    """Whom a groupby follows that is made from a frame, a series, or by brackets from another.
+
+    One column of a frame is taken out when the brackets are written: it follows nothing.
+    """
+    if isinstance(like, LazyObject):
+        return Owner(like)
+    owner: Owner | None = getattr(like, "__dict__", {}).get("_owner")
+    return None if owner is None or isinstance(selected, str) else Owner(owner.obj)
 
 
 WRAPPERS[GroupState] = _face
+
+
+def followed(state: GroupState, now: Any) -> GroupState | None:
+    """The same groups of what the frame or series is now; None where its rows are others."""
+    if isinstance(now, SeriesState):
+        if now.name != state.selected:
+            return None
+        now = settle(now).frame(str(now.name))
+    wanted = {state.selected} if isinstance(state.selected, str) else set(state.selected or ())
+    if not (state.labels | wanted) <= set(now.columns):
+        return None
+    for frame in (now, now.pinned()):
+        if same_rows(frame.rows, state.frame.rows):
+            return replace(state, frame=frame, made=state.made or state.frame)
+    return None
 
 
 def _without_rows(state: GroupState) -> Any:
@@ -109,12 +188,14 @@ def pandas_groupby(state: GroupState) -> Any:
     """The groupby of pandas over the same rows."""
     own: Any = pd.DataFrame.groupby
     groupby = own(
-        wrap(state.frame),
+        wrap(state.made or state.frame),
         by=state.by,
         as_index=state.as_index,
         sort=state.sort,
         dropna=state.dropna,
     )
+    if state.made is not None:
+        groupby.obj = wrap(state.frame)
     if state.selected is None:
         return groupby
     return groupby[state.selected if isinstance(state.selected, str) else list(state.selected)]
@@ -132,6 +213,11 @@ def own_labels(frame: FrameState, by: Any) -> Any:
         return by
     own = frame.columns[by.name].fingerprint == state.expr.fingerprint
     return by.name if own and same_rows(state.rows, frame.rows) else by
+
+
+def _fixed(key: Any) -> Any:
+    """A key that later changes of a series do not reach."""
+    return key.copy(deep=False) if isinstance(key, pd.Series) else key
 
 
 @native(pd.DataFrame)
@@ -165,6 +251,7 @@ def groupby(
     if not exprs or len(set(names)) < len(names):
         raise NotNative("no keys, or two of the same name")
     keys = tuple(zip(names, exprs, strict=True))
+    by = [_fixed(key) for key in by] if isinstance(by, list) else _fixed(by)
     return GroupState(frame, by, keys, frozenset(labels), as_index, sort, dropna)
 
 

@@ -15,9 +15,9 @@ from pandas.core.window.rolling import Rolling, RollingGroupBy
 from raylab.frame.facade.accessors import LazyCompanion
 from raylab.frame.facade.base import EMPTY, WRAPPERS, native, wrap
 from raylab.frame.facade.dataframe import compute_frame
-from raylab.frame.facade.grouping import GroupState, pandas_groupby
+from raylab.frame.facade.grouping import GroupState, owner_for, pandas_groupby
 from raylab.frame.facade.selection import label_list
-from raylab.frame.facade.state import FrameState, Levels, SeriesState, settle
+from raylab.frame.facade.state import FrameState, Levels, SeriesState, same_rows, settle
 from raylab.frame.plan.expressions import Expr
 from raylab.frame.plan.schema import NotNative
 
@@ -56,15 +56,30 @@ class MovingState:
 
 
 class LazyWindows(LazyCompanion):
-    """Windows whose columns are attributes."""
+    """Windows whose columns are attributes, over the rows as they are when it is computed."""
 
     def __getattribute__(self, name: str) -> Any:
-        state: MovingState | None = object.__getattribute__(self, "__dict__").get("_lazy_state")
-        if state is not None and not hasattr(type(self), name):
-            frame = state.frame
+        if "_lazy_state" in object.__getattribute__(self, "__dict__") and not hasattr(
+            type(self), name
+        ):
+            state: MovingState | None = self._state("__getitem__")
+            frame = None if state is None else state.frame
             if isinstance(frame, FrameState) and name in frame.columns:
                 return self[name]  # type: ignore[index]  # subclasses have it
         return super().__getattribute__(name)
+
+    def _followed(self, state: MovingState, now: Any, operation: str) -> MovingState | None:
+        if state.times is not None and not same_rows(now.rows, state.base.rows):
+            return None
+        wanted = {state.selected} if isinstance(state.selected, str) else set(state.selected or ())
+        if wanted and not wanted <= set(now.columns):
+            return None
+        return replace(state, base=now)
+
+    def _use(self, operation: str, arguments: dict[str, Any]) -> None:
+        state = self._state()
+        if operation != "__getitem__" and state is not None and state.selected is not None:
+            self.__dict__.update(_lazy_state=state, _owner=None)  # pandas keeps chosen columns
 
 
 class LazyRolling(LazyWindows, Rolling):
@@ -101,9 +116,10 @@ FACES: dict[tuple[str, bool], Any] = {
 }
 
 
-def _face(state: MovingState, _: Any = None) -> Any:
+def _face(state: MovingState, like: Any = None) -> Any:
     grouped = isinstance(state.base, GroupState)
-    return FACES[state.kind, grouped]._standing(state, lambda: _pandas_windows(state))
+    owner = None if grouped else owner_for(None, like)
+    return FACES[state.kind, grouped]._standing(state, _pandas_windows, owner)
 
 
 WRAPPERS[MovingState] = _face

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.extensions import no_default
 
-from raylab.errors import ExecutionError
-from raylab.frame import support
+from raylab.frame import sites, support
 from raylab.frame.execution import engine
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.base import LazyObject, wrap
@@ -50,7 +49,9 @@ def _converted(own: Any, native: Any, arg: Any, *args: Any, **kwargs: Any) -> An
     try:
         if args:
             raise NotNative("positional arguments")
-        return wrap(native(settle(state), **_defined(kwargs)), arg)
+        converted = native(settle(state), **_defined(kwargs))
+        sites.remember(own.__name__, converted.expr)
+        return wrap(converted, arg)
     except NotNative as reason:
         with support.falling_back(own.__name__, str(reason)):
             return adopt(own(arg, *args, **kwargs))
@@ -102,7 +103,7 @@ def _numbers(series: SeriesState, errors: str = "raise") -> SeriesState:
     _ = series.mapped(kinds)
     try:
         row = engine.reduce_rows(series.rows, (("kind", AggregateCall("max", kinds)),))
-    except (ValueError, ExecutionError) as error:
+    except ValueError as error:
         raise NotNative("strings that are no numbers") from error
     kind = row["kind"][0]
     if kind not in (0, 1):

@@ -16,7 +16,13 @@ from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.aggregating import aggregate_frame, aggregate_series
 from raylab.frame.facade.base import WRAPPERS, install, native, wrap
 from raylab.frame.facade.dataframe import compute_frame
-from raylab.frame.facade.grouping import GroupState, aggregated, numeric, one_function
+from raylab.frame.facade.grouping import (
+    GroupState,
+    aggregated,
+    numeric,
+    one_function,
+    owner_for,
+)
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState, settle
 from raylab.frame.kernels.binning import bins_in_time
@@ -48,21 +54,21 @@ class ResampleState:
 
 
 class LazyResampler(LazyCompanion, DatetimeIndexResampler):
-    """pandas' resample over lazy rows."""
+    """pandas' resample over lazy rows; pandas' own once these were changed."""
 
     def __getattribute__(self, name: str) -> Any:
-        state: ResampleState | None = object.__getattribute__(self, "__dict__").get("_lazy_state")
-        if (
-            state is not None
-            and name in state.groups.frame.columns
-            and not hasattr(type(self), name)
+        if "_lazy_state" in object.__getattribute__(self, "__dict__") and not hasattr(
+            type(self), name
         ):
-            return self[name]
+            state: ResampleState | None = self._state("__getitem__")
+            if state is not None and name in state.groups.frame.columns:
+                return self[name]
         return super().__getattribute__(name)
 
 
-def _face(state: ResampleState, _: Any = None) -> Any:
-    return LazyResampler._standing(state, lambda: _pandas_resample(state))
+def _face(state: ResampleState, like: Any = None) -> Any:
+    owner = owner_for(state.groups.selected, like)
+    return LazyResampler._standing(state, _pandas_resample, owner)
 
 
 WRAPPERS[ResampleState] = _face

@@ -44,6 +44,7 @@ class Series(LazyObject, pd.Series):
         "_lazy",
         "_origin",
         "_guard",
+        "_followers",
     ]
     _internal_names_set: ClassVar[set[Any]] = pd.Series._internal_names_set | set(_internal_names)
 

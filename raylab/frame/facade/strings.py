@@ -8,20 +8,20 @@ from typing import Any
 from pandas.api.extensions import no_default
 from pandas.core.strings.accessor import StringMethods
 
-from raylab.frame.facade.accessors import LazyCompanion, own_accessor
+from raylab.frame.facade.accessors import LazyAccessor
 from raylab.frame.facade.base import install, native
 from raylab.frame.facade.state import SeriesState
 from raylab.frame.plan.expressions import call
 from raylab.frame.plan.schema import NotNative
 
 
-class LazyStringMethods(LazyCompanion, StringMethods):
+class LazyStringMethods(LazyAccessor, StringMethods):
     """pandas' string methods over a lazy series."""
 
     @classmethod
     def over(cls, series: Any, state: SeriesState) -> LazyStringMethods:
         """The accessor of a series."""
-        return cls._standing(state, lambda: own_accessor(series, "str"))
+        return cls._of(series, "str", state)
 
 
 def _pattern(value: Any) -> str:

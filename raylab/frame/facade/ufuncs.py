@@ -100,6 +100,10 @@ def array_ufunc(owner: type) -> Any:
     def method(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         state = self._state()
         dispatched = ufunc.__name__ in _DISPATCHED
+        if method == "__call__" and not dispatched and _mixes(inputs):
+            raise NotImplementedError(
+                f"Cannot apply ufunc {ufunc} to mixed DataFrame and Series inputs."
+            )
         if state is None or dispatched or method != "__call__":
             return base(self, ufunc, method, *inputs, **kwargs)
         try:
@@ -109,6 +113,14 @@ def array_ufunc(owner: type) -> Any:
                 return base(self, ufunc, method, *inputs, **kwargs)
 
     return method
+
+
+def _mixes(inputs: Any) -> bool:
+    """Whether frames and series are among the inputs: pandas looks for its very own classes."""
+    return (
+        len({owner for owner in (pd.DataFrame, pd.Series) for i in inputs if isinstance(i, owner)})
+        > 1
+    )
 
 
 def _applied(obj: Any, state: Any, ufunc: Any, inputs: Any, kwargs: Any) -> Any:

@@ -48,8 +48,11 @@ def count_as_pandas() -> bool:
     return True
 
 
-def warn_of_inplace(owner: str, method: str, inplace: Any) -> bool:
-    """The value of an argument ``inplace`` whose use is deprecated, with pandas' warning."""
+def warn_of_inplace(owner: str, method: str, inplace: Any) -> Any:
+    """The value of an argument ``inplace`` whose use is deprecated, with pandas' warning.
+
+    pandas checks afterwards that it is a bool.
+    """
     if inplace is no_default:
         return False
     changes: Any = pd.errors
@@ -60,7 +63,7 @@ def warn_of_inplace(owner: str, method: str, inplace: Any) -> bool:
         changes.Pandas4Warning,
         stacklevel=_exceptions.find_stack_level(),
     )
-    return bool(inplace)
+    return inplace
 
 
 def warn_of_chained_method(obj: Any) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from raylab.frame.kernels.carrying import carrying
 from raylab.frame.kernels.registry import Context, Operand, function
 from raylab.frame.kernels.types import physical
 from raylab.frame.plan.functions import Params
@@ -68,7 +69,7 @@ def each_batch(
     source: pl.Expr, run: Callable[[pl.Series], pl.Series], dtype: pl.DataType
 ) -> pl.Expr:
     """An expression that calls a function of the engine's own batches, row by row in meaning."""
-    return source.map_batches(run, return_dtype=dtype, is_elementwise=True)
+    return source.map_batches(carrying(run), return_dtype=dtype, is_elementwise=True)
 
 
 def to_pandas(series: pl.Series, dtype: Dtype) -> Any:

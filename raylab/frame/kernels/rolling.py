@@ -15,6 +15,7 @@ import pandas as pd
 import polars as pl
 from pandas.api.indexers import BaseIndexer
 
+from raylab.frame.kernels.carrying import carrying
 from raylab.frame.kernels.registry import Context, Operand, function
 from raylab.frame.kernels.windows import group_of_row, window
 from raylab.frame.plan.functions import Params
@@ -74,7 +75,8 @@ def _moving_window(
         parts.append(group_of_row(keys).alias("group"))
     names = ["value", *(["time"] if unit is not None else []), *(["group"] if keys else [])]
     rows = pl.struct([part.alias(name) for part, name in zip(parts, names, strict=True)])
-    return rows.map_batches(partial(_all_rows, compute, unit, bool(keys)), return_dtype=pl.Float64)
+    work = carrying(partial(_all_rows, compute, unit, bool(keys)))
+    return rows.map_batches(work, return_dtype=pl.Float64)
 
 
 def _all_rows(compute: Callable[..., Any], unit: str | None, grouped: bool, rows: pl.Series) -> Any:
