@@ -1,4 +1,4 @@
-"""Make a report of runs: terminal table, PNG plots and one self-contained HTML page."""
+"""Make a report of runs: tables as text, PNG plots and one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from raylab.analysis.page import Page, render
 from raylab.analysis.plots import Plot, diagnostics_plot, learning_curve, throughput_plot
 from raylab.analysis.records import load_run
 from raylab.analysis.summary import ExperimentSummary, summarise
+from raylab.analysis.tables import markdown_table
 from raylab.errors import RunError, SourceChangedError
 
 
@@ -23,6 +24,7 @@ class Report:
 
     experiments: tuple[ExperimentSummary, ...]
     page: Path
+    table: Path  # Markdown: one column an experiment, for a pull request or a README
     plots: tuple[Path, ...]
     problems: tuple[str, ...]
 
@@ -74,12 +76,14 @@ def _make_report(paths: Sequence[Path], folder: Path, labels: Mapping[str, str] 
         folder.mkdir(parents=True, exist_ok=True)
         html = folder / "report.html"
         html.write_text(render(page), encoding="utf-8")
+        table = folder / "report.md"
+        table.write_text(markdown_table(experiments), encoding="utf-8")
         written = tuple(plot.write(folder) for plot in plots)
     except OSError as error:
         raise RunError(
             f"cannot write the report to {folder}: {error.strerror}; choose a folder with --out."
         ) from error
-    return Report(tuple(experiments), html, written, problems)
+    return Report(tuple(experiments), html, table, written, problems)
 
 
 def _learning_plots(experiments: Sequence[ExperimentSummary]) -> dict[str, list[Plot]]:

@@ -29,6 +29,17 @@ def experiment_rows(experiment: ExperimentSummary) -> dict[str, str]:
     }
 
 
+def markdown_table(experiments: Sequence[ExperimentSummary]) -> str:
+    """Return what is to be said of experiments, one column each, as a table in Markdown."""
+    columns = [{"": experiment.label, **experiment_rows(experiment)} for experiment in experiments]
+    lines = [
+        "| " + " | ".join([name, *(c[name].replace("|", "\\|") for c in columns)]) + " |"
+        for name in columns[0]
+    ]
+    lines.insert(1, "|---" * (len(columns) + 1) + "|")
+    return "\n".join(lines) + "\n"
+
+
 def seed_rows(seed: SeedSummary) -> dict[str, str]:
     """Return what is to be said of one run: label to text."""
     newest = seed.evaluations[-1] if seed.evaluations else None

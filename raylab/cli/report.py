@@ -1,4 +1,4 @@
-"""``raylab report``: tables in the terminal, plots and one HTML page in a folder."""
+"""``raylab report``: tables in the terminal; plots, a Markdown table and an HTML page in a folder."""
 
 from __future__ import annotations
 
@@ -67,5 +67,6 @@ def run(arguments: Sequence[str]) -> int:
     for experiment in report.experiments:
         if experiment.newest_video:
             say(out, f"video    {experiment.newest_video}")
+    say(out, f"table    {report.table}")
     say(out, f"report   {report.page}")
     return 0

@@ -137,6 +137,8 @@ def test_report_writes_plots_and_a_self_contained_page(tmp_path: Path) -> None:
     report = make_report([folder])
 
     assert report.page == folder / "report" / "report.html"
+    lines = report.table.read_text().splitlines()
+    assert lines[:3] == ["|  | breakout-0 |", "|---|---|", "| environment | Atari breakout |"]
     assert {plot.name for plot in report.plots} == {
         "learning-curve-agent-steps.png",
         "learning-curve-frames.png",

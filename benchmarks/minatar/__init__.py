@@ -1,0 +1,1 @@
+"""MinAtar Breakout learned by raylab and by Stable-Baselines3."""
