@@ -121,7 +121,9 @@ class LazyAccessor(LazyCompanion):
     @classmethod
     def _of(cls, series: Any, name: str, state: Any) -> Self:
         """The accessor of a series with this state."""
-        return cls._standing(state, lambda _: own_accessor(series, name), Owner(series))
+        accessor = cls._standing(state, lambda _: own_accessor(series, name), Owner(series))
+        accessor.__dict__["__frozen"] = True  # pandas refuses new attributes then
+        return accessor
 
     def _followed(self, state: Any, now: Any, operation: str) -> Any:
         return now if now.field.dtype == state.field.dtype else None

@@ -17,6 +17,7 @@ from raylab.frame.plan.schema import NotNative
 @native(DataFrameGroupBy, name="agg")
 @native(DataFrameGroupBy, name="aggregate")
 def aggregate_frame(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
+    _refuse_nothing(func, kwargs)
     if func is None:
         calls: dict[str, tuple[str, str, dict[str, Any]]] = {}
         for label, spec in kwargs.items():
@@ -35,9 +36,15 @@ def aggregate_frame(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
     return one_function(group, _named(func))
 
 
+def _refuse_nothing(func: Any, kwargs: dict[str, Any]) -> None:
+    """Leaves an aggregation by nothing to pandas, which words the error or gives no columns."""
+    if (isinstance(func, list | dict) and not func) or (func is None and not kwargs):
+        raise NotNative("no aggregation")
+
+
 def _pair(spec: Any) -> tuple[Any, Any]:
     """Column and function of a named aggregation."""
-    if isinstance(spec, tuple):
+    if isinstance(spec, tuple) and len(spec) == 2:
         return spec[0], spec[1]
     if isinstance(spec, pd.NamedAgg) and not (spec.args or spec.kwargs):
         return spec.column, spec.aggfunc
@@ -63,6 +70,7 @@ def _several_each(group: GroupState, functions: dict[Any, Any]) -> Any:
 @native(SeriesGroupBy, name="aggregate")
 def aggregate_series(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
     (column,) = group.values
+    _refuse_nothing(func, kwargs)
     if isinstance(func, list) and not kwargs:
         kwargs = {_named(f): f for f in func}
         if len(kwargs) < len(func):

@@ -50,6 +50,7 @@ class LazyObject:
         "_origin",
         "_guard",
         "_followers",
+        "_shown",
     ]
     _internal_names_set: ClassVar[set[str]] = pd.DataFrame._internal_names_set | {*_internal_names}
 
@@ -74,7 +75,8 @@ class LazyObject:
                 return self.__dict__["_real"]
             try:
                 with support.materialising() as set_rows:
-                    manager = self._compute(self.__dict__["_lazy"])
+                    manager = self._compute(self._plan())
+                    self._keep_labels(manager)
                     set_rows(len(manager.axes[-1]))
             except AttributeError as error:
                 raise ExecutionError(f"computing a lazy {type(self).__name__}: {error}") from error
@@ -82,6 +84,25 @@ class LazyObject:
             state = self.__dict__.pop("_lazy", None)
             computed(self, state)
             return manager
+
+    def _plan(self) -> Any:
+        """The state while nothing is computed, with the names given to its labels; else None."""
+        lazy = self.__dict__.get("_lazy")
+        shown = self.__dict__.get("_shown")
+        if lazy is None or shown is None or shown.state is not lazy:
+            return lazy
+        named = self.__dict__["_lazy"] = shown.named()
+        return named
+
+    def _keep_labels(self, manager: Any) -> None:
+        """Puts the labels that were handed out into the computed data."""
+        shown = self.__dict__.pop("_shown", None)
+        if shown is None or shown.state is not self.__dict__["_lazy"]:
+            return
+        if shown.columns is not None:
+            manager.axes[0] = shown.columns
+        if shown.index is not None:
+            manager.axes[-1] = shown.index
 
     def _check_inplace_deprecation(self, inplace: Any, method: str) -> Any:
         """The argument ``inplace``, with pandas' warning at the user's line."""
@@ -93,7 +114,7 @@ class LazyObject:
 
     def _state(self, operation: str = "") -> Any:
         """The state for native methods; None where pandas itself is to run."""
-        lazy = self.__dict__.get("_lazy")
+        lazy = self._plan()
         if lazy is not None:
             return lazy
         manager = self.__dict__.get("_real")
@@ -161,6 +182,7 @@ def install(face: type, owner: type) -> None:
         if owner_name == owner.__name__:
             setattr(face, name, _method(owner, name, implementation))
     if not issubclass(face, LazyObject):
+        face.__name__ = face.__qualname__ = owner.__name__  # which shows in texts of pandas
         adopt_results(face, owner)
 
 
@@ -233,7 +255,7 @@ def raise_as_pandas(base: Callable[..., Any], self: Any, args: Any, kwargs: Any)
     """
 
     def without_rows(value: Any) -> Any:
-        state = value.__dict__.get("_lazy") if isinstance(value, LazyObject) else None
+        state = value._plan() if isinstance(value, LazyObject) else None
         state = state or getattr(value, "__dict__", {}).get("_lazy_state")
         make = EMPTY.get(type(state))
         return value if make is None else make(state)
@@ -266,6 +288,11 @@ def _is_flag(parameter: inspect.Parameter) -> bool:
     return isinstance(parameter.default, bool) and "str" not in str(parameter.annotation)
 
 
+def _is_only_flag(parameter: inspect.Parameter) -> bool:
+    """Whether lists of flags are refused, too: `ascending` takes them."""
+    return str(parameter.annotation) in ("bool", "bool_t")
+
+
 def _supported(
     arguments: dict[str, Any],
     signature: inspect.Signature,
@@ -286,7 +313,8 @@ def _supported(
                     raise NotNative(f"argument {key}")
                 given[key] = item
         elif name in taken:
-            if _is_flag(parameter) and is_scalar(value) and type(value) is not bool:
+            other = type(value) is not bool and (is_scalar(value) or _is_only_flag(parameter))
+            if _is_flag(parameter) and other:
                 raise NotNative(f"argument {name} that is no bool")
             given[name] = value
         elif parameter.kind is parameter.VAR_POSITIONAL:
@@ -315,7 +343,7 @@ def state_of(value: Any) -> Any:
         value = adopt(value)
     if not isinstance(value, LazyObject):
         raise NotNative(f"an argument of type {type(value).__name__}")
-    state = value.__dict__.get("_lazy") or value._state_in_memory()
+    state = value._plan() or value._state_in_memory()
     if state is None:
         raise NotNative("data that has no native form")
     return state

@@ -12,6 +12,7 @@ from raylab.frame.execution import engine
 from raylab.frame.execution.conversion import to_array, to_index, to_positions
 from raylab.frame.facade.base import EMPTY, WRAPPERS, LazyObject, become, check_budget
 from raylab.frame.facade.memory import frame_in_memory
+from raylab.frame.facade.shown import shown_labels
 from raylab.frame.facade.state import (
     FrameState,
     IndexSpec,
@@ -64,14 +65,17 @@ class DataFrame(LazyObject, pd.DataFrame):
     @property
     def columns(self) -> pd.Index:
         """The column labels; known without computing anything."""
-        lazy: FrameState | None = self.__dict__.get("_lazy")
+        lazy: FrameState | None = self._plan()
         if lazy is not None:
-            return pd.Index(list(lazy.columns), name=lazy.columns_name)
+            shown = shown_labels(self, lazy)
+            if shown.columns is None:
+                shown.columns = pd.Index(list(lazy.columns), name=lazy.columns_name)
+            return shown.columns
         return pd.DataFrame.columns.__get__(self, type(self))
 
     @columns.setter
     def columns(self, labels: Any) -> None:
-        lazy: FrameState | None = self.__dict__.get("_lazy")
+        lazy: FrameState | None = self._plan()
         if lazy is not None:
             renamed = _relabelled(lazy, pd.Index(labels))
             if renamed is not None:
@@ -82,7 +86,7 @@ class DataFrame(LazyObject, pd.DataFrame):
     @property
     def dtypes(self) -> Any:
         """The dtypes; a trigger only where a dtype depends on data."""
-        lazy: FrameState | None = self.__dict__.get("_lazy")
+        lazy: FrameState | None = self._plan()
         if lazy is None:
             return pd.DataFrame.dtypes.__get__(self, type(self))
         dtypes = [dtype_of(field) for field in lazy.fields.values()]
@@ -94,7 +98,7 @@ class DataFrame(LazyObject, pd.DataFrame):
         return 2
 
     def __len__(self) -> int:
-        lazy: FrameState | None = self.__dict__.get("_lazy")
+        lazy: FrameState | None = self._plan()
         return super().__len__() if lazy is None else engine.count_rows(lazy.rows)
 
     @property
@@ -105,9 +109,9 @@ class DataFrame(LazyObject, pd.DataFrame):
     @property
     def index(self) -> pd.Index:
         """The row labels."""
-        lazy: FrameState | None = self.__dict__.get("_lazy")
+        lazy: FrameState | None = self._plan()
         if lazy is not None and isinstance(lazy.index, RangeSpec):
-            return range_index(lazy.index, engine.count_rows(lazy.rows))
+            return shown_range(self, lazy)
         return pd.DataFrame.index.__get__(self, type(self))
 
     @index.setter
@@ -115,20 +119,20 @@ class DataFrame(LazyObject, pd.DataFrame):
         pd.DataFrame.index.__set__(self, labels)
 
     def __getattr__(self, name: str) -> Any:
-        lazy: FrameState | None = self.__dict__.get("_lazy")
+        lazy: FrameState | None = self._plan()
         if lazy is not None and name in lazy.columns and name not in self._internal_names_set:
             return self[name]
         return super().__getattr__(name)
 
     def __dir__(self) -> list[str]:
-        lazy: FrameState | None = self.__dict__.get("_lazy")
+        lazy: FrameState | None = self._plan()
         if lazy is None:
             return list(super().__dir__())
         shown = list(lazy.columns)[: pd.get_option("display.max_dir_items")]
         return sorted({*object.__dir__(self), *(c for c in shown if c.isidentifier())})
 
     def __sizeof__(self) -> int:
-        lazy: FrameState | None = self.__dict__.get("_lazy")
+        lazy: FrameState | None = self._plan()
         return object.__sizeof__(self) if lazy is not None else super().__sizeof__()
 
     def to_pandas(self) -> pd.DataFrame:
@@ -166,7 +170,7 @@ class DataFrame(LazyObject, pd.DataFrame):
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         from raylab.frame.facade.interchange import arrow_stream
 
-        if self.__dict__.get("_lazy") is None:
+        if self._plan() is None:
             return super().__arrow_c_stream__(requested_schema)
         return arrow_stream(self, requested_schema)
 
@@ -199,7 +203,7 @@ class DataFrame(LazyObject, pd.DataFrame):
         """
         from raylab.frame.facade.persistence import persisted
 
-        lazy = self.__dict__.get("_lazy") or self._state_in_memory()
+        lazy = self._plan() or self._state_in_memory()
         if lazy is None:
             raise TypeError("persist needs native dtypes and distinct labels of type str")
         return lazy_frame(persisted(lazy), like=self)
@@ -214,7 +218,7 @@ class DataFrame(LazyObject, pd.DataFrame):
         """
         from raylab.frame.facade.persistence import stored_partitions
 
-        return stored_partitions(self.__dict__.get("_lazy"))
+        return stored_partitions(self._plan())
 
     def explain(self, stage: str = "optimized") -> str:
         """The plan as text: "logical", "optimized" or "physical".
@@ -230,6 +234,14 @@ class DataFrame(LazyObject, pd.DataFrame):
             return f"in memory: {len(self)} rows, run by pandas"
         node, _ = value_node(state)
         return explain(node, stage)
+
+
+def shown_range(obj: Any, state: Any) -> pd.Index:
+    """The RangeIndex of a lazy frame or series, the same object at each question."""
+    shown = shown_labels(obj, state)
+    if shown.index is None:
+        shown.index = range_index(state.index, engine.count_rows(state.rows))
+    return shown.index
 
 
 def lazy_frame(state: FrameState, like: Any = None) -> DataFrame:

@@ -18,7 +18,7 @@ def preview(obj: Any) -> tuple[Any, int] | None:
     None where the data is there already, or is computed as a whole anyway. It has the first and
     last rows, and one more than are shown, so that pandas leaves out the middle.
     """
-    state = obj.__dict__.get("_lazy")
+    state = obj._plan()
     if state is None or not _is_cheap(state.rows):
         return None
     shown = pd.get_option("display.max_rows")

@@ -184,6 +184,8 @@ def isin_series(series: SeriesState, values: Any) -> SeriesState:
     if isinstance(values, list | tuple | set):
         listed: list[Any] = list(values)
         missing = [v for v in listed if is_scalar(v) and pd.isna(v)]
+        if series.field.kind == "nullable" and (missing or not listed):
+            raise NotNative("missing values, or none, among those of a nullable column")
         _check_missing(series, missing)
         if len(missing) == len(values):
             return series.mapped(call("isna", series.expr) if missing else Literal(False))

@@ -78,7 +78,7 @@ def filtered(source: ParquetSource, frame: Any, alternatives: list[list[Conditio
     if alternatives:
         wanted = [reduce(operator.and_, [_mask(frame, c) for c in every]) for every in alternatives]
         frame = frame[reduce(operator.or_, wanted)]
-    state = frame.__dict__.get("_lazy")
+    state = frame._plan()
     if state is None:
         raise NotNative("filters without a native form")
     rows: Node = state.rows

@@ -53,7 +53,7 @@ def computed(obj: Any, state: Any) -> None:
 
 
 def _state_now(obj: Any) -> Any:
-    lazy = obj.__dict__.get("_lazy")
+    lazy = obj._plan()
     return obj._state_in_memory() if lazy is None else lazy
 
 

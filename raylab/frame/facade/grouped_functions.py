@@ -6,6 +6,7 @@ own code: it runs over the same groups with functions that only hand out the res
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import Any
@@ -30,6 +31,7 @@ from raylab.frame.plan.grouped_tasks import OpaqueGroups
 from raylab.frame.plan.nodes import HIDDEN, Filter, RowNumber, hidden_name, typed
 from raylab.frame.plan.schema import NotNative
 
+_common: Any = importlib.import_module("pandas.core.common")
 _KEY = f"{HIDDEN}group"
 
 
@@ -205,7 +207,7 @@ class _Aggregations:
             name = str(values.name)
             return next(left.setdefault(name, results.of(numbers[name])))
 
-        hand_out.__name__ = getattr(function, "__name__", type(function).__name__)
+        hand_out.__name__ = _common.get_callable_name(function)
         return hand_out
 
 

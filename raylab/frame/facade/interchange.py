@@ -102,7 +102,7 @@ def to_ray_dataset(frame: Any) -> Any:
     """
     from raylab import runtime
 
-    source = frame.__dict__.get("_lazy") or frame._state_in_memory()
+    source = frame._plan() or frame._state_in_memory()
     if source is None:
         raise TypeError("to_ray_dataset needs native dtypes and distinct labels of type str")
     partitions = stored_partitions(kept_on_ray(FrameState(source.rows, source.columns)))
@@ -113,7 +113,7 @@ def to_ray_dataset(frame: Any) -> Any:
 
 def to_polars(frame: Any) -> pl.DataFrame:
     """The columns straight from the engine; missing values are null, the index is left out."""
-    lazy = frame.__dict__.get("_lazy")
+    lazy = frame._plan()
     if lazy is None:
         lazy = frame._state_in_memory()
     if lazy is None:

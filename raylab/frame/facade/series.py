@@ -10,7 +10,7 @@ from raylab.frame.execution import engine
 from raylab.frame.facade.accessors import own_accessor
 from raylab.frame.facade.base import WRAPPERS, LazyObject, become
 from raylab.frame.facade.categories import categories_of
-from raylab.frame.facade.dataframe import DataFrame, compute_frame
+from raylab.frame.facade.dataframe import DataFrame, compute_frame, shown_range
 from raylab.frame.facade.datetimes import properties
 from raylab.frame.facade.memory import series_in_memory
 from raylab.frame.facade.state import RangeSpec, SeriesState, dtype_of
@@ -45,6 +45,7 @@ class Series(LazyObject, pd.Series):
         "_origin",
         "_guard",
         "_followers",
+        "_shown",
     ]
     _internal_names_set: ClassVar[set[Any]] = pd.Series._internal_names_set | set(_internal_names)
 
@@ -80,7 +81,7 @@ class Series(LazyObject, pd.Series):
     @property
     def dtype(self) -> Any:
         """The dtype; a trigger only where it depends on data."""
-        lazy: SeriesState | None = self.__dict__.get("_lazy")
+        lazy: SeriesState | None = self._plan()
         return super().dtype if lazy is None else dtype_of(lazy.field)
 
     dtypes = dtype
@@ -91,7 +92,7 @@ class Series(LazyObject, pd.Series):
         return 1
 
     def __len__(self) -> int:
-        lazy: SeriesState | None = self.__dict__.get("_lazy")
+        lazy: SeriesState | None = self._plan()
         return super().__len__() if lazy is None else engine.count_rows(lazy.rows)
 
     @property
@@ -102,9 +103,9 @@ class Series(LazyObject, pd.Series):
     @property
     def index(self) -> pd.Index:
         """The row labels."""
-        lazy: SeriesState | None = self.__dict__.get("_lazy")
+        lazy: SeriesState | None = self._plan()
         if lazy is not None and isinstance(lazy.index, RangeSpec):
-            return DataFrame.index.__get__(_lazy_parent(lazy), DataFrame)
+            return shown_range(self, lazy)
         return pd.Series.index.__get__(self, type(self))
 
     @index.setter
@@ -119,7 +120,7 @@ class Series(LazyObject, pd.Series):
     @name.setter
     def name(self, value: Any) -> None:
         pd.Series.name.__set__(self, value)
-        lazy: SeriesState | None = self.__dict__.get("_lazy")
+        lazy: SeriesState | None = self._plan()
         if lazy is not None:
             self.__dict__["_lazy"] = SeriesState(lazy.rows, lazy.expr, value, lazy.index)
 
@@ -148,7 +149,7 @@ class Series(LazyObject, pd.Series):
         return own_accessor(self, "cat")
 
     def __sizeof__(self) -> int:
-        lazy: SeriesState | None = self.__dict__.get("_lazy")
+        lazy: SeriesState | None = self._plan()
         return object.__sizeof__(self) if lazy is not None else super().__sizeof__()
 
     def to_pandas(self) -> pd.Series:

@@ -120,7 +120,7 @@ def _writer(owner: type, name: str, native: Native | None) -> Callable[..., Any]
         if native is not None:
             keep_own_source(self, path)
         with replacing(path, Options(arguments.get("storage_options"))) as temporary:
-            state = self.__dict__.get("_lazy")
+            state = self._plan()
             if native is not None and isinstance(state, FrameState):
                 try:
                     return native(state, temporary, arguments, self)
@@ -141,7 +141,7 @@ def _replaces(path: Any, arguments: Arguments) -> bool:
 
 def keep_own_source(frame: Any, path: str) -> None:
     """Computes a lazy frame that reads what is about to be replaced, so that it stays usable."""
-    state = frame.__dict__.get("_lazy")
+    state = frame._plan()
     if not isinstance(state, FrameState):
         return
     target = written_name(path)

@@ -1,0 +1,80 @@
+"""Names given to the labels of a lazy frame: ``df.index.name = "id"``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+from pandas.testing import assert_frame_equal, assert_index_equal, assert_series_equal
+
+import raylab.frame as pd
+from raylab.frame import support
+
+
+@pytest.fixture(params=["memory", "file"])
+def made(request: pytest.FixtureRequest, lazy: None, tmp_path: Path) -> Callable[[], Any]:
+    frame = pandas.DataFrame({"k": ["a", "b", "a"], "x": [1, 2, 3]})
+    if request.param == "memory":
+        return lambda: pd.DataFrame(frame).assign(x=lambda d: d["x"])
+    frame.to_parquet(tmp_path / "frame.parquet")
+    return lambda: pd.read_parquet(tmp_path / "frame.parquet")
+
+
+def _named(df: Any) -> Any:
+    df.index.name = "id"
+    df.columns.name = "what"
+    return df
+
+
+def test_names_stay(made: Callable[[], Any]) -> None:
+    df, expected = _named(made()), _named(made().to_pandas())
+
+    assert df.index is df.index
+    assert df.columns is df.columns
+    assert_index_equal(df.columns, expected.columns)
+    assert_frame_equal(df.reset_index().to_pandas(), expected.reset_index())
+    assert_frame_equal(df[df["x"] > 1].to_pandas(), expected[expected["x"] > 1])
+    assert support.fallbacks() == []
+    assert_frame_equal(df.to_pandas(), expected)
+    assert (df.index.name, df.columns.name) == ("id", "what")
+
+
+def test_names_given_in_place_stay(made: Callable[[], Any]) -> None:
+    df, expected = made(), made().to_pandas()
+    for each in (df, expected):
+        each.index.rename("id", inplace=True)
+        each["y"] = each["x"] + 1
+
+    assert_frame_equal(df.to_pandas(), expected)
+
+
+def test_names_given_to_labels_after_computing_stay(made: Callable[[], Any]) -> None:
+    df = made()
+    index, columns = df.index, df.columns
+    df.to_numpy()
+
+    index.name = "id"
+    columns.name = "what"
+
+    assert (df.index.name, df.columns.name) == ("id", "what")
+
+
+def test_a_copy_has_names_of_its_own(made: Callable[[], Any]) -> None:
+    df = made()
+    child = df[["x"]]
+
+    df.columns.name = "what"
+
+    assert child.columns.name is None
+
+
+def test_names_of_a_series_stay(made: Callable[[], Any]) -> None:
+    series, expected = made()["x"] + 1, made().to_pandas()["x"] + 1
+    for each in (series, expected):
+        each.index.name = "id"
+
+    assert_series_equal(series.to_pandas(), expected)
+    assert_frame_equal(series.reset_index().to_pandas(), expected.reset_index())
