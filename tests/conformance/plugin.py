@@ -1,9 +1,10 @@
 """The pytest plugin inside a conformance run: sets options, counts fallbacks, records outcomes.
 
 Loaded with ``-p tests.conformance.plugin`` and configured by one JSON object in the environment
-variable ``CONFORMANCE``: ``module``, ``options`` (name -> value) and ``log``, the file that gets
-one JSON object per line: ``{"start": id}`` before a test and its record after it. A test that the
-log knows already is not run again, so that a run goes on after a crash.
+variable ``CONFORMANCE``: ``module``, ``options`` (name -> value), ``every`` (of the parameter sets of
+a test function one in so many is run, the first among them) and ``log``, the file that gets one JSON
+object per line: ``{"start": id}`` before a test and its record after it. A test that the log knows
+already is not run again, so that a run goes on after a crash.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if VARIABLE not in os.environ:
         return
     settings = json.loads(os.environ[VARIABLE])
-    config.pluginmanager.register(Recorder(Path(settings["log"]), _prepare(settings)))
+    log, every = Path(settings["log"]), int(settings.get("every", 1))
+    config.pluginmanager.register(Recorder(log, _prepare(settings), every))
 
 
 def _prepare(settings: dict[str, Any]) -> Callable[[], list[str]]:
@@ -65,8 +68,9 @@ def _take_fallbacks() -> list[str]:
 class Recorder:
     """Writes one line per test."""
 
-    def __init__(self, log: Path, take_fallbacks: Callable[[], list[str]]) -> None:
+    def __init__(self, log: Path, take_fallbacks: Callable[[], list[str]], every: int) -> None:
         self._take_fallbacks = take_fallbacks
+        self._every = every
         known = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         records = (json.loads(line) for line in known)
         self._done = {record["id"] for record in records if "id" in record}
@@ -74,8 +78,15 @@ class Recorder:
         self._record: dict[str, Any] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave out what an earlier, crashed process has finished."""
-        items[:] = [item for item in items if item.nodeid not in self._done]
+        """Leave out what is not in the sample, and what an earlier, crashed process has finished."""
+        seen: Counter[str] = Counter()
+        kept = []
+        for item in items:
+            function = item.nodeid.partition("[")[0]
+            if seen[function] % self._every == 0 and item.nodeid not in self._done:
+                kept.append(item)
+            seen[function] += 1
+        items[:] = kept
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record a file that cannot be imported as one failed test."""

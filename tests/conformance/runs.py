@@ -35,6 +35,7 @@ class Mode:
     name: str
     module: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    every: int = 1  # of the parameter sets of each test function, this one is run
 
 
 PANDAS = Mode("pandas", "pandas")
@@ -81,7 +82,8 @@ def run_suite(mode: Mode, batches: Sequence[Sequence[str]], *, jobs: int = 2) ->
 
 def _run_batch(mode: Mode, suite: Path, paths: Sequence[str], log: Path) -> Records:
     """Run one batch; after a crash, go on behind the test that crashed."""
-    settings = {"module": mode.module, "options": dict(mode.options), "log": str(log)}
+    settings = {"module": mode.module, "options": dict(mode.options), "every": mode.every}
+    settings["log"] = str(log)
     environment = {
         **os.environ,
         VARIABLE: json.dumps(settings),

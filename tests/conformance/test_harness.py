@@ -1,5 +1,6 @@
 """The harness itself: imports rewritten, causes told apart, crashes survived, numbers right."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,29 @@ def test_every_outcome_is_recorded_and_a_crash_is_survived(
     assert records["frame/test_it.py::test_fails"]["cause"] == "value"
 
 
+@pytest.mark.timeout(300)
+def test_a_sample_has_every_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_file(target: Path, module: str, folders: list[str]) -> None:
+        (target / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = ""\n')
+        (target / "conftest.py").write_text(
+            "def pytest_addoption(parser):\n"
+            "    parser.addoption('--no-strict-data-files', action='store_true')\n"
+        )
+        (target / "frame").mkdir()
+        (target / "frame" / "test_it.py").write_text(
+            "import pytest\n"
+            "@pytest.mark.parametrize('n', range(5))\ndef test_many(n): pass\n"
+            "def test_one(): pass\n"
+        )
+
+    monkeypatch.setattr(runs, "copy_suite", one_file)
+
+    records = runs.run_suite(replace(runs.PANDAS, every=2), [["frame"]])
+
+    names = [test.partition("::")[2] for test in records]
+    assert names == ["test_many[0]", "test_many[2]", "test_many[4]", "test_one"]
+
+
 def test_counts_are_relative_to_what_pandas_passes() -> None:
     passed = {"outcome": "passed", "fallbacks": []}
     baseline = {f"frame/t.py::{n}": passed for n in "abcd"}
@@ -126,3 +150,14 @@ def test_counts_are_relative_to_what_pandas_passes() -> None:
     )
     causes = [failure["cause"] for failure in report.failures(baseline, records)]
     assert causes == ["value", "missing"]
+
+
+def test_folders_that_were_not_run_are_said_and_not_counted() -> None:
+    passed = {"outcome": "passed", "fallbacks": []}
+    baseline = {"frame/t.py::a": passed, "series/t.py::b": passed}
+
+    counts = report.count(baseline, {"frame/t.py::a": passed})
+    text = report.to_markdown({}, baseline, {"default": {"frame/t.py::a": passed}})
+
+    assert list(counts) == ["frame", "total"]
+    assert "Not run in this mode: series, groupby," in text
