@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import ray
 from raylab import __version__
 from raylab.errors import ClusterError
 from raylab.runtime import machine
+from raylab.runtime.loopback import is_loopback, only_loopback
 
 OBJECT_STORE_BYTES = 256 << 20
 """Object store of a local cluster: two states of a large network fit, and a laptop keeps its RAM."""
@@ -41,7 +43,7 @@ def connect(
     object_store_bytes: int = OBJECT_STORE_BYTES,
     threads: int | None = None,
 ) -> Cluster:
-    """Connect to a running cluster if there is one, else start a local one.
+    """Connect to a running cluster if there is one, else start one that only this machine reaches.
 
     Args:
         address: ``host:port`` or ``ray://...`` of a cluster; ``"local"`` always starts a new one.
@@ -66,13 +68,14 @@ def connect(
             _start_local(cores, object_store_bytes, runtime_env)
         else:
             _check_reachable(address)
-            ray.init(
-                address=address,
-                namespace=machine.NAMESPACE,
-                log_to_driver=False,
-                logging_level=logging.WARNING,
-                runtime_env=runtime_env,
-            )
+            with only_loopback() if is_loopback(address) else nullcontext():
+                ray.init(
+                    address=address,
+                    namespace=machine.NAMESPACE,
+                    log_to_driver=False,
+                    logging_level=logging.WARNING,
+                    runtime_env=runtime_env,
+                )
     except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
         what = "start Ray here" if address in (None, "local") else f"reach the cluster at {address}"
         raise ClusterError(
@@ -99,16 +102,17 @@ def _start_local(
     # Ray would run its workers at niceness 15: beside anything else on the machine they would get
     # next to no time, and every daemon of Ray's own would go before them.
     os.environ.setdefault("RAY_worker_niceness", "0")
-    ray.init(
-        runtime_env=runtime_env,
-        address="local",
-        num_cpus=num_cpus,
-        object_store_memory=object_store_bytes,
-        include_dashboard=False,
-        namespace=machine.NAMESPACE,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    with only_loopback():
+        ray.init(
+            runtime_env=runtime_env,
+            address="local",
+            num_cpus=num_cpus,
+            object_store_memory=object_store_bytes,
+            include_dashboard=False,
+            namespace=machine.NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
 
 
 def _describe(*, is_new: bool) -> Cluster:
