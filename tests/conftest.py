@@ -1,6 +1,11 @@
 """What tests share that need Ray: one local cluster, started once."""
 
+import os
+
 import pytest
+
+# Metrics reach the endpoint every second, not every ten: tests wait for them.
+os.environ.update(RAY_metrics_report_interval_ms="1000")
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,12 @@ _FOLDERS = (
     "tensorboard",
     "videos",
 )
+_PUBLISHED_AS = {
+    "policy_lag/max": "policy_lag",
+    "queue/fragments": "queued_fragments",
+    "queue/collecting": "collecting_fragments",
+    "queue/updates": "learning_updates",
+}
 _STATUS_S = 10.0
 _FLUSH_S = (5.0, 60.0)  # parts are small at first, so that a young run can be read
 
@@ -75,6 +81,7 @@ class RunRecorder:
         self._saved_environment: Json = {}
         self._weight_hash, self._hashed_at = "", 0
         self._simulated_agent_steps = 0
+        self._checkpoint_cost: dict[str, float] = {}
         self._rows: list[dict[str, int | float]] = []
         self._episodes: list[dict[str, int | float]] = []
         self._status_at = -math.inf
@@ -164,7 +171,8 @@ class RunRecorder:
             "steps_per_s": tracker.steps_per_s,
             "episode_return": metrics.get("episode_return_mean", math.nan),
         }
-        publish(self._run, "supervisor", {**metrics, **state})
+        named = {_PUBLISHED_AS.get(name, name): value for name, value in metrics.items()}
+        publish(self._run, "supervisor", {**named, **state, **self._checkpoint_cost})
         for episode in result.episodes:
             self._episodes.append({**key, **dataclasses.asdict(episode)})
         if self._events is not None:
@@ -196,11 +204,11 @@ class RunRecorder:
         checkpoint.prune(self._path / "checkpoints", self._experiment.checkpointing.keep)
         if self._mirror is not None:
             self._mirror.push()
-        cost = {
+        self._checkpoint_cost = {
             "checkpoint_bytes": sum(path.stat().st_size for path in saved.iterdir()),
             "checkpoint_seconds": time.monotonic() - began,
         }
-        publish(self._run, "supervisor", cost)
+        publish(self._run, "supervisor", self._checkpoint_cost)
 
     def evaluation(
         self, policy: str, result: Evaluation, video: bytes | None, tracker: Tracker

@@ -168,8 +168,7 @@ def record(operation: str, reason: str, rows: int, seconds: float) -> None:
         entry.seconds += seconds
         first = (operation, site) not in _warned
         _warned.add((operation, site))
-        total = sum(each.count for each in _fallbacks.values())
-    publish("", "frame", {"frame_fallbacks": total})
+    publish("", "frame", {"frame_fallbacks": 1})
     if first and settings.get("fallback") == "warn" and rows >= settings.get("lazy_threshold_rows"):
         warnings.warn(
             f"{operation} ran on pandas ({reason}); pd.fallback_report() tells what it cost.",

@@ -23,20 +23,33 @@ GAUGES: Final = {
     "checkpoint_bytes": "Size of the newest checkpoint.",
     "checkpoint_seconds": "Time to write the newest checkpoint.",
     "metric": "A value of the newest update; the tag `name` says which.",
-    "frame_fallbacks": "Calls that fell back from native kernels to pandas in this process.",
+    "policy_lag": "Updates between the oldest weights that acted for an update and its own.",
+    "queued_fragments": "Fragments that wait for the learner.",
+    "collecting_fragments": "Fragments that rollout workers were asked for and have not given.",
+    "learning_updates": "Updates that the learner was given and has not made.",
+    "frame_tasks": "Tasks of frames that are not known to be done, where they are submitted.",
 }
-"""What may be published; the dashboard in docs/cluster/grafana.json draws these."""
+COUNTERS: Final = {
+    "frame_fallbacks": "Calls that fell back from native kernels to pandas.",
+    "fragment_bytes": "Bytes of fragments that moved from rollout workers to the learner.",
+    "frame_bytes": "Bytes of the rows that tasks of frames left in the object store.",
+}
+"""What may be published; the dashboard in docs/cluster/grafana.json draws these.
 
-_gauges: dict[str, Any] = {}
+Ray forgets a gauge that was not set for two reports (20 s); a counter stays while its process lives.
+"""
+
+_published: dict[str, Any] = {}
 
 
 def publish(run: str, role: str, values: Mapping[str, float]) -> None:
-    """Set gauges of a role.
+    """Set gauges of a role, and add to its counters.
 
     Args:
         run: ``<experiment id>/<seed>``; empty for what belongs to none.
         role: which process of the run, like ``supervisor``.
-        values: by name, as in ``GAUGES``; any other name goes to ``metric`` with a tag.
+        values: by name, as in ``GAUGES`` and ``COUNTERS``; what is counted is given as what came
+            since the last time. Any other name goes to ``metric`` with a tag.
     """
     ray = sys.modules.get("ray")
     if ray is None or not ray.is_initialized():
@@ -45,15 +58,26 @@ def publish(run: str, role: str, values: Mapping[str, float]) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
             continue
-        if name in GAUGES:
+        if name in COUNTERS:
+            if value > 0:
+                _counter(name).inc(float(value), tags)
+        elif name in GAUGES:
             _gauge(name, TAGS).set(float(value), tags)
         else:
             _gauge("metric", (*TAGS, "name")).set(float(value), {**tags, "name": name})
 
 
 def _gauge(name: str, tags: tuple[str, ...]) -> Any:
-    if name not in _gauges:
+    if name not in _published:
         from ray.util.metrics import Gauge
 
-        _gauges[name] = Gauge(PREFIX + name, GAUGES[name], tags)
-    return _gauges[name]
+        _published[name] = Gauge(PREFIX + name, GAUGES[name], tags)
+    return _published[name]
+
+
+def _counter(name: str) -> Any:
+    if name not in _published:
+        from ray.util.metrics import Counter
+
+        _published[name] = Counter(PREFIX + name, COUNTERS[name], TAGS)
+    return _published[name]

@@ -63,6 +63,11 @@ class Flow:
         self._running[references[-1]] = nbytes
         return references
 
+    @property
+    def pending(self) -> int:
+        """Tasks that are not known to be done."""
+        return len(self._running)
+
     def _wait_below(self, limit_bytes: int) -> None:
         while self._running and sum(self._running.values()) > limit_bytes:
             done, _ = ray.wait(list(self._running), num_returns=1, fetch_local=False)

@@ -34,6 +34,7 @@ from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.nodes import Node
 from raylab.frame.sources.stored import Partition
 from raylab.runtime import machine
+from raylab.runtime.metrics import publish
 
 _ENVIRONMENT = {"POLARS_MAX_THREADS": "1"}
 """A task has one core: more threads would fight for it, and could sum floats in another order."""
@@ -65,6 +66,7 @@ def persist_on_ray(last: Stage, members: dict[str, pl.Series]) -> list[Partition
     run = _Run(last, members)
     parts = run.stage(last)
     told = run.summaries()
+    publish("", "frame", {"frame_tasks": 0, "frame_bytes": sum(s.nbytes for s in told.values())})
     summaries = [told[part.summary] for part in parts]
     return [
         Partition(part.block, summary.rows, summary.nbytes)
@@ -141,6 +143,7 @@ class _Run:
                 label=label,
             )
             self._labels[summary] = label
+            publish("", "frame", {"frame_tasks": self._flow.pending})
             made.append([_Part(block, size // output.pieces, summary) for block in blocks])
         for exchange in stage.inputs:
             for below in exchange.stages:

@@ -185,6 +185,9 @@ class AsyncTeam:
         metrics = {
             **result.metrics,
             **self._crew.counts.metrics(),
+            "queue/fragments": float(len(self._waiting)),
+            "queue/collecting": float(sum(seat.open_fragments for seat in self._crew.seats)),
+            "queue/updates": float(len(self._learning)),
             "time/rollout_s": max(each.collected.collect_s for each in batch),
             "fragment_bytes": float(sum(each.collected.nbytes for each in batch)),
             "steps_per_s": self._algorithm.batch_size / (now_s - self._since_s),
