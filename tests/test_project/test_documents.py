@@ -8,6 +8,7 @@
   `raylab evaluate` plays one game; `raylab doctor --cluster` looks, whatever it finds; `make` only
   resolves its targets; `ray submit` and `ray job submit` check that the script exists and takes the
   arguments, `ray up`, `exec` and `down` that the cluster file is whole, without a cluster.
+  README.md, which is for a machine without a cluster, starts one for each command; docs/ share one.
 - ``text``, ``json``, ``yaml`` and the like are not run.
 """
 
@@ -27,9 +28,9 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = {"text", "json", "yaml", "toml", "html", "diff"}
 ONE_UPDATE = (
     "--until.agent-steps 1 --evaluation.episodes 1 --evaluation.random-baseline-episodes 0 "
-    "--placement.threads 1 --placement.address local"
+    "--placement.threads 1 --placement.address $ADDRESS"
 )
-ANOTHER_UPDATE = "--until.agent-steps 300 --placement.address local"
+ANOTHER_UPDATE = "--until.agent-steps 300 --placement.address $ADDRESS"
 LIMIT_S = 400
 
 
@@ -76,8 +77,10 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def workplace(tmp_path):
+def workplace(path, request, tmp_path):
     """A folder with experiments/ and, first on the PATH, programs that narrow what is long."""
+    is_readme = path.parent == ROOT
+    address = "local" if is_readme else request.getfixturevalue("cluster").address
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
     shutil.copy(ROOT / "cluster.yaml", tmp_path)
     programs = tmp_path / "bin"
@@ -89,7 +92,7 @@ def workplace(tmp_path):
               train) exec {raylab} "$@" {ONE_UPDATE} ;;
               resume) exec {raylab} "$@" {ANOTHER_UPDATE} ;;
               evaluate) exec {raylab} "$@" --episodes 1 ;;
-              sweep) exec {raylab} "$@" --address local --until.agent-steps 1 --evaluation.episodes 0 ;;
+              sweep) exec {raylab} "$@" --address $ADDRESS --until.agent-steps 1 --evaluation.episodes 0 ;;
               doctor) {raylab} "$@" || [ $? = 1 ] ;;
               *) exec {raylab} "$@" ;;
             esac""",
@@ -113,7 +116,8 @@ cluster_file.read(pathlib.Path('$2'))" ;;
     for program, script in scripts.items():
         (programs / program).write_text(f"#!/bin/bash\nset -eu\n{script}\n")
         (programs / program).chmod(0o755)
-    return tmp_path, {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "ADDRESS": address}
+    return tmp_path, environment
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
@@ -147,7 +151,8 @@ def test_python_blocks_run(path, workplace):
     for block in found:
         if block.is_experiment:
             (folder / "experiment.py").write_text(block.text, encoding="utf-8")
-            command = [sys.executable, "experiment.py", *ONE_UPDATE.split(), "--seeds", "1"]
+            options = ONE_UPDATE.replace("$ADDRESS", environment["ADDRESS"]).split()
+            command = [sys.executable, "experiment.py", *options, "--seeds", "1"]
             run(command, folder, environment)
 
 
