@@ -1,15 +1,19 @@
 """Plays schedules of faults on a cluster of three nodes; runs alone (tests/cluster/namespace.py).
 
-Prints a line of JSON for each schedule. What was promised: the work ends with the result of the
-work that nobody disturbed, or with one of raylab's errors, and the run in the store is whole.
+Adds a line of JSON to a file for each schedule. What was promised: the work ends with the result of
+the work that nobody disturbed, or with one of raylab's errors, and the run in the store is whole. A
+schedule that breaks the promise is the last one of this cluster, for what follows would tell nothing.
 """
 
+import contextlib
+import faulthandler
 import json
 import os
 import signal
 import sys
 import threading
 import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +22,14 @@ from rich.console import Console
 
 from tests.cluster.nodes import Nodes
 
-LIMIT_S = 150.0
+LIMIT_S = 150.0  # of every wait
+EACH_S = 400.0  # of a schedule
 QUERIES = (3, 5, 9, 18, 21)
 ROUNDS = 4
 
 
-def main(folder: Path, numbers: list[int]) -> None:
-    """Play the schedules of these numbers, one after the other."""
+def main(folder: Path, record: Path, numbers: list[int]) -> None:
+    """Play the schedules of these numbers, one after the other; one that is broken ends it."""
     from raylab import runtime
     from tests.faults.schedules import schedule
 
@@ -32,22 +37,58 @@ def main(folder: Path, numbers: list[int]) -> None:
     runtime.connect(nodes.address)
     for number in numbers:
         nodes.fill(2)
-        plan = schedule(number)
-        began = time.monotonic()
-        play = {"training": play_training, "frame": play_frame}[plan.work]
-        outcome = play(folder, nodes, plan)
-        row = {
-            "schedule": number,
-            "work": plan.work,
-            "faults": str(plan),
-            "outcome": outcome,
-            "seconds": round(time.monotonic() - began, 1),
-        }
-        print(json.dumps(row), flush=True)
+        if not play(folder, nodes, schedule(number), record):
+            return
     runtime.disconnect()
 
 
-def play_training(folder: Path, nodes: Nodes, plan) -> str:
+def play(folder: Path, nodes: Nodes, plan, record: Path) -> bool:
+    """Play one and record how it ended; whether it ended."""
+    began = time.monotonic()
+    hits: list[bool] = []  # for each fault, whether its victim was there
+
+    def keep(outcome: str) -> None:
+        row = {
+            "schedule": plan.number,
+            "work": plan.work,
+            "faults": str(plan),
+            "hits": sum(hits),
+            "outcome": outcome,
+            "seconds": round(time.monotonic() - began, 1),
+        }
+        with record.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    with Limit(keep):
+        try:
+            work = {"training": play_training, "frame": play_frame}[plan.work]
+            keep(work(folder, nodes, plan, hits))
+        except Exception as error:  # noqa: BLE001 - it is the outcome, whatever it is
+            traceback.print_exc()
+            keep(f"BROKEN: {type(error).__name__}: {error}")
+            return False
+    return True
+
+
+class Limit:
+    """Ends this process when what is done within takes too long, after having said so."""
+
+    def __init__(self, keep) -> None:
+        self._timer = threading.Timer(EACH_S, self._end, [keep])
+
+    def _end(self, keep) -> None:
+        faulthandler.dump_traceback()
+        keep(f"BROKEN: no end within {EACH_S:.0f} s")
+        os._exit(0)
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
+def play_training(folder: Path, nodes: Nodes, plan, hits: list[bool]) -> str:
     """Train CartPole; return how it ended, compared with the run that nobody disturbed."""
     from raylab.errors import RaylabError
     from raylab.experiment import Run, checkpoint, train
@@ -78,7 +119,7 @@ def play_training(folder: Path, nodes: Nodes, plan) -> str:
 
         wait(reached, f"{newest} agent steps of {path}")
         time.sleep(fault.delay_s)
-        strike(nodes, fault.victim, path)
+        hits.append(strike(nodes, fault.victim, path))
     thread.join(LIMIT_S)
     assert not thread.is_alive(), f"schedule {plan.number} did not end: {path}"
     run = Run(path)
@@ -93,7 +134,7 @@ def play_training(folder: Path, nodes: Nodes, plan) -> str:
     return f"same weights, attempt {run.status['attempt']}"
 
 
-def play_frame(folder: Path, nodes: Nodes, plan) -> str:
+def play_frame(folder: Path, nodes: Nodes, plan, hits: list[bool]) -> str:
     """Run TPC-H queries again and again; each must give what this process gives alone."""
     import raylab.frame as pd
     from benchmarks.tpch.data import load
@@ -114,7 +155,7 @@ def play_frame(folder: Path, nodes: Nodes, plan) -> str:
         for fault in plan.faults:
             wait(lambda fault=fault: is_over.is_set() or done >= fault.after, "queries")
             time.sleep(fault.delay_s)
-            strike(nodes, fault.victim, None)
+            hits.append(strike(nodes, fault.victim, None))
 
     thread = threading.Thread(target=disturb, daemon=True)
     thread.start()
@@ -135,28 +176,30 @@ def play_frame(folder: Path, nodes: Nodes, plan) -> str:
     return f"same rows, {done} queries"
 
 
-def strike(nodes: Nodes, victim: str, path: Path | None) -> None:
-    """Kill what the schedule names; nothing when it has ended by itself."""
+def strike(nodes: Nodes, victim: str, path: Path | None) -> bool:
+    """Kill what the schedule names; whether it was there."""
     match victim:
         case "trainer":
-            kill(path / "environment.json")
+            return kill(path / "environment.json")
         case "supervisor":
-            kill(path / "status.json")
+            return kill(path / "status.json")
         case "worker":
-            kill_a_worker()
+            return kill_a_worker()
         case "node":
             nodes.lose(None if path is None else pid_in(path / "environment.json"))
             nodes.add()  # it comes late, and takes over what the other one did
         case "gcs":
             nodes.restart_gcs()
+    return True
 
 
-def kill(record: Path) -> None:
-    """Kill the process that a run's file names."""
+def kill(record: Path) -> bool:
+    """Kill the process that a run's file names, if it lives."""
     try:
         os.kill(pid_in(record), signal.SIGKILL)
     except ProcessLookupError:
-        return
+        return False
+    return True
 
 
 def pid_in(record: Path) -> int:
@@ -164,18 +207,26 @@ def pid_in(record: Path) -> int:
     return int(json.loads(record.read_text())["process"]["pid"])
 
 
-def kill_a_worker() -> None:
-    """Kill a process that computes for the frame, if one does just now."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                title = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            idle = any(name in title for name in (b"Supervisor", b"IDLE", b"Agent"))
-            if title.startswith(b"ray::") and not idle:
-                os.kill(int(entry.name), signal.SIGKILL)
-                return
+def kill_a_worker() -> bool:
+    """Kill a process that computes for the frame, as soon as one does."""
+    deadline = time.monotonic() + 2.0
+    while time.monotonic() < deadline:
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal() and is_busy(entry):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    return True
+    return False
+
+
+def is_busy(process: Path) -> bool:
+    """Whether it is a process of Ray's that runs a task, as its title says."""
+    try:
+        title = (process / "cmdline").read_bytes()
+    except OSError:
+        return False
+    idle = any(name in title for name in (b"Supervisor", b"IDLE", b"Agent"))
+    return title.startswith(b"ray::") and not idle
 
 
 def wait(condition, what: str) -> None:
@@ -187,4 +238,4 @@ def wait(condition, what: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [int(number) for number in sys.argv[2:]])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), [int(number) for number in sys.argv[3:]])
