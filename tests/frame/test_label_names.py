@@ -78,3 +78,14 @@ def test_names_of_a_series_stay(made: Callable[[], Any]) -> None:
 
     assert_series_equal(series.to_pandas(), expected)
     assert_frame_equal(series.reset_index().to_pandas(), expected.reset_index())
+
+
+@pytest.mark.parametrize("dtype", ["object", "string[pyarrow]"])
+def test_labels_of_another_dtype_stay(dtype: str, made: Callable[[], Any]) -> None:
+    pd.set_option("raylab.fallback", "silent")  # such labels are pandas' own
+    df, expected = made(), made().to_pandas()
+    for each in (df, expected):
+        each.columns = each.columns.astype(dtype)
+
+    assert_frame_equal(df.to_pandas(), expected)
+    assert df.columns.dtype == expected.columns.dtype

@@ -10,7 +10,7 @@ from typing import Any, Self
 import pandas as pd
 
 from raylab.frame import support
-from raylab.frame.facade.adoption import adopt, adopting
+from raylab.frame.facade.adoption import ADOPTED, adopt, adopting
 from raylab.frame.facade.following import Owner
 
 
@@ -135,7 +135,8 @@ _DATA = frozenset(("obj", "_selected_obj", "_obj_with_exclusions"))
 
 def _is_lazy(face: type, name: str) -> bool:
     """True for what works without pandas' own set-up."""
-    return name.startswith("__") or name in _OWN or name in vars(face)
+    own = vars(face)
+    return name.startswith("__") or name in _OWN or (name in own and own[name] not in ADOPTED)
 
 
 _OWN = frozenset(

@@ -54,12 +54,17 @@ def adopting(function: Callable[..., Any]) -> Callable[..., Any]:
     return adopted
 
 
+ADOPTED: set[Any] = set()
+"""Methods of lazy faces that are pandas' own but for the class of their results."""
+
+
 def adopt_results(face: type, owner: type) -> None:
     """Makes a face adopt what the methods of its pandas class give, where it has none of its own."""
     for name in dir(owner):
         method = getattr(owner, name)
         if not name.startswith("_") and isinstance(method, FunctionType) and name not in vars(face):
             setattr(face, name, adopting(method))
+            ADOPTED.add(vars(face)[name])
 
 
 def _adopting_class(owner: type, *names: str) -> type:

@@ -23,6 +23,7 @@ from raylab.frame.facade.state import (
 )
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import HIDDEN, Node, typed
+from raylab.frame.plan.schema import STR
 
 
 class DataFrame(LazyObject, pd.DataFrame):
@@ -330,8 +331,8 @@ def range_index(spec: RangeSpec, height: int) -> pd.RangeIndex:
 
 
 def _relabelled(state: FrameState, labels: pd.Index) -> FrameState | None:
-    """The state with other column labels, where they are distinct strings."""
-    fits = len(labels) == len(state.columns) and labels.is_unique
+    """The state with other column labels, where they are distinct strings of dtype str."""
+    fits = labels.dtype == STR and len(labels) == len(state.columns) and labels.is_unique
     if not fits or not all(type(label) is str for label in labels):
         return None
     columns = {str(new): e for new, e in zip(labels, state.columns.values(), strict=True)}
