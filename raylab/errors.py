@@ -12,7 +12,8 @@
     │   └── CorruptDataError   a checkpoint or a metrics part fails its length or hash
     ├── ActorError             a remote role failed; names the role and keeps the cause
     │   ├── RoleDiedError      the process of a remote role ended; it can be started again
-    │   └── RoleTimeoutError   a remote role did not answer within its limit
+    │   ├── RoleTimeoutError   a remote role did not answer within its limit
+    │   └── DataLostError      what a call was given was lost with its node; the role lives
     ├── ClusterError           Ray cannot be reached or started
     └── FrameError             raylab.frame cannot give the answer
         ├── SourceChangedError a scanned file changed between the scan and its use
@@ -66,6 +67,10 @@ class RoleDiedError(ActorError):
 
 class RoleTimeoutError(ActorError, TimeoutError):
     """A remote role did not answer within its limit."""
+
+
+class DataLostError(ActorError):
+    """An argument of a call was lost with the node that stored it; the role itself goes on."""
 
 
 class ClusterError(RaylabError):

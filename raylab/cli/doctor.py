@@ -5,25 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raylab.cli.finding import Finding
 from raylab.cli.parser import VerbParser
+from raylab.cli.places import place_findings
 from raylab.experiment.files import default_runs_dir
 
 if TYPE_CHECKING:
     from raylab.runtime.cluster import Node
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line: what was looked at, what was seen, and whether it needs attention."""
-
-    name: str
-    seen: str
-    advice: str = ""  # what to know or do; empty when all is well
-    is_fault: bool = False  # training cannot work, or not as configured
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -36,6 +27,7 @@ def run(arguments: Sequence[str]) -> int:
             "raylab doctor --runs-dir s3://bucket/runs",
             "raylab doctor --cluster cluster.yaml      before `ray up`",
             "raylab doctor --address head.example:6379",
+            "raylab doctor experiments/x.py --address head.example:6379    what would go where",
         ),
     )
     parser.add_argument(
@@ -43,6 +35,9 @@ def run(arguments: Sequence[str]) -> int:
         "--store",
         default=default_runs_dir(),
         help="folder or URL of the runs (default: RAYLAB_RUNS_DIR, else runs)",
+    )
+    parser.add_argument(
+        "experiment", type=Path, nargs="?", help="whose roles to place on the cluster's nodes"
     )
     parser.add_argument("--cluster", type=Path, metavar="FILE", help="a cluster.yaml to look at")
     parser.add_argument("--address", metavar="HOST:PORT", help="of a Ray cluster")
@@ -63,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         groups = {
             "machine": list(machine_findings()),
             "arithmetic": list(torch_findings()),
-            "ray": list(ray_findings(options.address)),
+            "ray": list(ray_findings(options.address, options.experiment)),
             "store": list(store_findings(options.runs_dir)),
             "versions": list(version_findings()),
             "raylab would choose": list(choice_findings()),
@@ -134,16 +129,22 @@ def torch_findings() -> Iterator[Finding]:
     yield Finding("torch threads", f"{torch.get_num_threads()} by default; raylab sets its own")
 
 
-def ray_findings(address: str | None = None) -> Iterator[Finding]:
+def ray_findings(address: str | None = None, experiment: Path | None = None) -> Iterator[Finding]:
     """Where a run would go: an address, a cluster on this machine, or a new local one."""
     from raylab import runtime
     from raylab.errors import ClusterError
+    from raylab.runtime import machine
     from raylab.runtime.cluster import find_address
 
     address = address or find_address()
     yield Finding("RAY_ADDRESS", os.environ.get("RAY_ADDRESS") or "not set")
     if address is None or address == "local":
         yield Finding("cluster", "none is running; a run starts one on this machine")
+        if experiment is not None:
+            cpus = float(machine.cores().usable)
+            here = runtime.Room("this machine", {"CPU": cpus}, {})
+            local = runtime.Cluster("local", "", cpus, cpus, is_new=True)
+            yield from place_findings(local, [here], experiment)
         return
     was_connected = runtime.is_connected()
     try:
@@ -162,6 +163,7 @@ def ray_findings(address: str | None = None) -> Iterator[Finding]:
             if node.is_alive:
                 yield Finding(node.name, _holds(node))
         yield Finding("free", f"{runtime.free_cpus():g} cores")
+        yield from place_findings(cluster, runtime.rooms(), experiment)
     finally:
         if not was_connected:
             runtime.disconnect()

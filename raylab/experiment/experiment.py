@@ -16,6 +16,7 @@ from raylab.experiment.stores import Store, is_url, working_folder
 from raylab.rl.algorithms import AlgorithmConfig
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import EnvConfig
+from raylab.rl.job import On
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
 
 
@@ -28,7 +29,7 @@ class Placement:
 
     kind: Literal["auto", "inline", "sync", "async"] = "auto"
     """inline: one process. sync: rollout workers and a learner, in step. async: they do not wait
-    for each other (APPO). auto chooses by the algorithm and the free cores."""
+    for each other (APPO, DQN). auto chooses by the algorithm and the free cores."""
     threads: int | None = None
     """Cores of what learns."""
     workers: int | None = None
@@ -39,20 +40,36 @@ class Placement:
     """Threads of each worker."""
     worker_cores: float | None = None
     """Cores that a worker occupies, if not one a thread; less for environments that mostly wait."""
+    replay_shards: int | None = None
+    """Processes that hold replay, for DQN with workers; None is one for each worker."""
+    shard_cores: float = 0.0
+    """Cores that each of them occupies; drawing takes a small part of one."""
     evaluator: bool | None = None
     """Evaluate during training in a process of its own, of one core. None does if one is left."""
+    gpus: float = 0.0
+    """GPUs of what learns; then it goes where they are."""
+    learner_on: On = field(default_factory=On)
+    """Which nodes what learns may be on: custom resources and labels."""
+    workers_on: On = field(default_factory=On)
+    """The same of every rollout worker; they spread over the nodes."""
+    shards_on: On = field(default_factory=On)
+    """The same of every shard of replay; without any, a shard is beside a worker that writes to it."""
+    nodes_within_s: float = 60.0
+    """How long to wait for nodes where the cluster, even with nobody else in it, is too small."""
     device: str = "auto"
     """A torch device; auto takes the CPU unless the trainer is given a GPU."""
     address: str | None = None
     """Ray cluster, host:port; None looks for one, local always starts one on this machine."""
 
     def __post_init__(self) -> None:
-        for name in ("threads", "workers", "envs_per_worker", "worker_threads"):
+        for name in ("threads", "workers", "envs_per_worker", "worker_threads", "replay_shards"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"placement.{name}={value} must be at least 1.")
-        if self.worker_cores is not None and not 0.0 <= self.worker_cores < float("inf"):
-            raise ConfigError(f"placement.worker_cores={self.worker_cores} must not be negative.")
+        for name in ("worker_cores", "shard_cores", "gpus", "nodes_within_s"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 <= value < float("inf"):
+                raise ConfigError(f"placement.{name}={value} must not be negative.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,11 @@ from raylab import runtime
 from raylab.errors import ConfigError, EnvError
 from raylab.experiment.experiment import Experiment, Placement
 from raylab.rl.algorithms.appo import APPO
+from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.inline import useful_threads
 from raylab.rl.job import Kind, Layout
+from raylab.rl.placements.replay_side import Streams
 from raylab.runtime import machine
 
 _MOST_THREADS: Final = 16  # beyond it the networks that raylab trains get no faster
@@ -57,6 +59,8 @@ def resolve_placement(
             f" of the learner, {chosen.workers} worker(s) of {chosen.envs_per_worker} "
             f"environment(s) and {chosen.worker_threads} thread(s)"
         )
+    if chosen.replay_shards:
+        text += f", replay in {chosen.replay_shards} shard(s)"
     return chosen, f"{text} a seed ({seen})"
 
 
@@ -64,21 +68,27 @@ def layout_of(placement: Placement) -> Layout:
     """Return the layout of a placement that :func:`resolve_placement` returned."""
     kind: Kind = "inline" if placement.kind == "auto" else placement.kind
     evaluator_cores = 1.0 if placement.evaluator else 0.0
-    if kind == "inline":
-        return Layout(
-            threads=placement.threads or 1,
-            evaluator_cores=evaluator_cores,
-            device=placement.device,
-        )
-    return Layout(
+    layout = Layout(
         kind=kind,
         threads=placement.threads or 1,
+        evaluator_cores=evaluator_cores,
+        device=placement.device,
+        gpus=placement.gpus,
+        learner_on=placement.learner_on,
+        nodes_within_s=placement.nodes_within_s,
+    )
+    if kind == "inline":
+        return layout
+    return replace(
+        layout,
         workers=placement.workers or 1,
         envs_per_worker=placement.envs_per_worker or 1,
         worker_threads=placement.worker_threads,
         worker_cores=_worker_cores(placement),
-        evaluator_cores=evaluator_cores,
-        device=placement.device,
+        workers_on=placement.workers_on,
+        replay_shards=placement.replay_shards or 0,
+        shard_cores=placement.shard_cores,
+        shards_on=placement.shards_on,
     )
 
 
@@ -86,7 +96,7 @@ def _with_recorded(placement: Placement, recorded: Placement | None) -> Placemen
     """Fill what is open from the run that is continued, as long as the kind is the same."""
     if recorded is None or placement.kind not in ("auto", recorded.kind):
         return placement
-    names = ("threads", "workers", "envs_per_worker", "worker_cores", "evaluator")
+    names = ("threads", "workers", "envs_per_worker", "worker_cores", "replay_shards", "evaluator")
     values = {
         name: getattr(recorded, name) if value is None else value
         for name in names
@@ -112,7 +122,14 @@ def _choose(experiment: Experiment, placement: Placement, free: int, largest: in
         if placement.threads is None:
             with suppress(EnvError):  # the trainer says why, and the run keeps it
                 threads = useful_threads(experiment.env, threads)
-        return replace(placement, kind=kind, threads=threads, workers=None, envs_per_worker=None)
+        return replace(
+            placement,
+            kind=kind,
+            threads=threads,
+            workers=None,
+            envs_per_worker=None,
+            replay_shards=None,
+        )
     num_envs = experiment.algorithm.num_envs
     # In step, learner and workers take turns on the same cores; otherwise they share them.
     share = free if kind == "sync" else max(1, free // 2)
@@ -124,7 +141,17 @@ def _choose(experiment: Experiment, placement: Placement, free: int, largest: in
         num_envs, num_envs // (placement.envs_per_worker or 1), left
     )
     envs = placement.envs_per_worker or _divisor(num_envs, num_envs, max(1, num_envs // workers))
-    return replace(placement, kind=kind, threads=threads, workers=workers, envs_per_worker=envs)
+    shards = placement.replay_shards
+    if shards is None and isinstance(experiment.algorithm, DQN):
+        shards = workers
+    return replace(
+        placement,
+        kind=kind,
+        threads=threads,
+        workers=workers,
+        envs_per_worker=envs,
+        replay_shards=shards,
+    )
 
 
 def _choose_kind(experiment: Experiment, placement: Placement, free: int) -> Kind:
@@ -132,7 +159,7 @@ def _choose_kind(experiment: Experiment, placement: Placement, free: int) -> Kin
     match experiment.algorithm:
         case APPO() if free > 1 or placement.workers:
             return "async"
-        case PPO() if placement.workers:
+        case PPO() | DQN() if placement.workers or placement.replay_shards:
             return "sync"
         case _:
             return "inline"
@@ -161,13 +188,17 @@ def _check(experiment: Experiment, placement: Placement, cluster: runtime.Cluste
             f"than a core each by --placement.worker-cores."
         )
     name = type(experiment.algorithm).__name__
-    if layout.kind == "async" and not isinstance(experiment.algorithm, APPO):
+    if layout.kind == "async" and not isinstance(experiment.algorithm, APPO | DQN):
         raise ConfigError(
             f"placement.kind='async' trains on data of older weights, which {name} does not "
             f"correct; use APPO, or another kind."
         )
-    if layout.kind == "sync" and not isinstance(experiment.algorithm, PPO | APPO):
-        raise ConfigError(f"placement.kind='sync' does not train {name}; use inline.")
+    if layout.replay_shards and not isinstance(experiment.algorithm, DQN):
+        raise ConfigError(
+            f"placement.replay_shards={layout.replay_shards}: {name} has no replay; leave it out."
+        )
+    if layout.replay_shards:
+        Streams(layout.workers, layout.replay_shards, layout.envs_per_worker)  # raises
     together = layout.workers * layout.envs_per_worker
     if layout.kind == "sync" and together != num_envs:
         raise ConfigError(

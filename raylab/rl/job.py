@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from raylab.rl.algorithms import AlgorithmConfig
@@ -19,6 +19,16 @@ Kind = Literal["inline", "sync", "async"]
 learner learns from what comes, while the workers go on with weights that are a little older."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class On:
+    """Which nodes a role may be on, beside the cores that it occupies."""
+
+    resources: dict[str, float] = field(default_factory=dict)
+    """Custom resources that it occupies there, by name."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Labels that the node must have."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """The processes of a run, decided; the experiment's placement with nothing left open."""
@@ -29,21 +39,30 @@ class Layout:
     envs_per_worker: int = 0
     worker_threads: int = 1
     worker_cores: float = 1.0  # that a worker occupies; less for environments that mostly wait
+    replay_shards: int = 0  # none: replay, if there is one, is in the process that learns
+    shard_cores: float = 0.0  # that a shard occupies
     evaluator_cores: float = 0.0  # 0: what learns evaluates, too, and learns on afterwards
     in_flight_bytes: int = 128 << 20  # of fragments that nobody has learned from yet
     patience_s: float = 10.0  # no worker is taken for hung earlier
     device: str = "auto"
+    gpus: float = 0.0  # of what learns
+    learner_on: On = On()
+    workers_on: On = On()
+    shards_on: On = On()
+    nodes_within_s: float = 60.0  # for nodes to join that a cluster lacks
 
     @property
     def cores(self) -> float:
         """Cores of training. In step, workers and learner take turns on the same."""
         playing = self.workers * self.worker_cores
-        return max(self.threads, playing) if self.kind == "sync" else self.threads + playing
+        together = max(self.threads, playing) if self.kind == "sync" else self.threads + playing
+        return together + self.replay_shards * self.shard_cores
 
     @property
     def learner_cores(self) -> float:
-        """Cores that the learner occupies beside its workers."""
-        return self.cores - self.workers * self.worker_cores
+        """Cores that the learner occupies beside its workers and shards."""
+        others = self.workers * self.worker_cores + self.replay_shards * self.shard_cores
+        return self.cores - others
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from raylab.rl.envs import Episode, VectorEnv
 from raylab.rl.networks import Network
 from raylab.rl.replay import Replay, Sample
 from raylab.rl.trajectory import Arrays
+
+REFILLS: Final = "replay is not in the checkpoint, and fills again before learning"
+"""Why a run without its replay does not go on exactly."""
 
 
 class Explorer(Player, Protocol):
@@ -124,12 +127,12 @@ class OffPolicyAgent:
             if self._replay.mass.count < algorithm.learning_starts:
                 continue
             start_s = time.perf_counter()
-            for _ in range(_multiples(algorithm.train_every, before, agent_steps)):
+            for _ in range(multiples(algorithm.train_every, before, agent_steps)):
                 diagnostics.append(self._learn(algorithm.importance_exponent_at(agent_steps)))
-            if _multiples(algorithm.target_every, before, agent_steps):
+            if multiples(algorithm.target_every, before, agent_steps):
                 self._learner.renew_target()
             learn_s += time.perf_counter() - start_s
-        metrics = self._averages(diagnostics, update)
+        metrics = averages(self._learner.diagnostics, diagnostics, update)
         metrics |= {
             "epsilon": algorithm.epsilon_at(agent_steps),
             "replay": float(self._replay.mass.count),
@@ -149,17 +152,22 @@ class OffPolicyAgent:
 
     def restore(self, parts: Mapping[str, Arrays]) -> tuple[str, ...]:
         """Go on from a state; without replay learning pauses until it has filled again."""
-        self._stored = self.policy.stored(self._env.restore(parts["environments"]))
+        reasons = []
+        if "environments" in parts:
+            self._stored = self.policy.stored(self._env.restore(parts["environments"]))
+            reasons += [
+                f"environment {row} did not replay as it was played"
+                for row in self._env.diverged_rows
+            ]
+        else:
+            reasons.append("new games, as the checkpoint's are those of another placement")
         self._learner.restore(parts["target"])
-        reasons = [
-            f"environment {row} did not replay as it was played" for row in self._env.diverged_rows
-        ]
         if "replay" in parts:
             self._replay.restore(parts["replay"])
         else:
             self._replay = Replay(self._replay.spec)
             self._replay.begin(self._stored.numpy())
-            reasons.append("replay is not in the checkpoint, and fills again before learning")
+            reasons.append(REFILLS)
         return tuple(reasons)
 
     def _act(self, noise: Tensor, epsilon: float) -> tuple[Episode, ...]:
@@ -176,19 +184,25 @@ class OffPolicyAgent:
         self._replay.set_masses(sample.keys, masses)
         return diagnostics
 
-    def _averages(self, diagnostics: list[Tensor], update: int) -> dict[str, float]:
-        if not diagnostics:
-            return {}
-        means = torch.stack(diagnostics).mean(dim=0).tolist()
-        metrics = dict(zip(self._learner.diagnostics, means, strict=True))
-        if not all(map(math.isfinite, means)):
-            raise TrainingError(
-                f"training diverged in update {update + 1}: {metrics}; resume from an earlier "
-                f"checkpoint with a smaller learning rate, or with precision='float32'."
-            )
-        return metrics
+
+def averages(names: Sequence[str], diagnostics: Sequence[Tensor], update: int) -> dict[str, float]:
+    """Return the means of what minibatches reported; nothing if there were none.
+
+    Raises:
+        TrainingError: one is not finite, in the update after so many.
+    """
+    if not diagnostics:
+        return {}
+    means = torch.stack(list(diagnostics)).mean(dim=0).tolist()
+    metrics = dict(zip(names, means, strict=True))
+    if not all(map(math.isfinite, means)):
+        raise TrainingError(
+            f"training diverged in update {update + 1}: {metrics}; resume from an earlier "
+            f"checkpoint with a smaller learning rate, or with precision='float32'."
+        )
+    return metrics
 
 
-def _multiples(period: int, before: int, after: int) -> int:
+def multiples(period: int, before: int, after: int) -> int:
     """How many multiples of ``period`` lie in (before, after]."""
     return after // period - before // period

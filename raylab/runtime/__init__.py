@@ -23,13 +23,17 @@ if TYPE_CHECKING:
         nodes,
     )
     from raylab.runtime.datasets import arrow_references, dataset_of, is_dataset, mapped
+    from raylab.runtime.groups import Group, Needs, Room, group_names, lay_out, rooms
     from raylab.runtime.tasks import Flow, get, object_store_bytes, put
 
 __all__ = [
     "Cluster",
     "Flow",
+    "Group",
+    "Needs",
     "Ref",
     "Role",
+    "Room",
     "actor",
     "arrow_references",
     "check_versions",
@@ -39,14 +43,17 @@ __all__ = [
     "find",
     "free_cpus",
     "get",
+    "group_names",
     "is_connected",
     "is_dataset",
+    "lay_out",
     "leave",
     "list_names",
     "mapped",
     "nodes",
     "object_store_bytes",
     "put",
+    "rooms",
     "wait",
 ]
 
@@ -79,6 +86,7 @@ _HOMES = {
     ),
     **dict.fromkeys(("Ref", "Role", "actor", "find", "leave", "list_names", "wait"), "actors"),
     **dict.fromkeys(("arrow_references", "dataset_of", "is_dataset", "mapped"), "datasets"),
+    **dict.fromkeys(("Group", "Needs", "Room", "group_names", "lay_out", "rooms"), "groups"),
     **dict.fromkeys(("Flow", "get", "object_store_bytes", "put"), "tasks"),
 }
 

@@ -9,8 +9,16 @@ from typing import Any
 import ray
 import ray.util.scheduling_strategies
 
-from raylab.errors import ActorError, ClusterError, RaylabError, RoleDiedError, RoleTimeoutError
+from raylab.errors import (
+    ActorError,
+    ClusterError,
+    DataLostError,
+    RaylabError,
+    RoleDiedError,
+    RoleTimeoutError,
+)
 from raylab.runtime import machine
+from raylab.runtime.groups import Group
 
 
 class Ref:
@@ -29,6 +37,7 @@ class Ref:
         Raises:
             RaylabError: the method raised it; it comes back as it was.
             ActorError: the method raised something else, which is the cause.
+            DataLostError: an argument was lost with its node; the role goes on.
             RoleDiedError: the role's process ended.
             RoleTimeoutError: no result within ``timeout_s``.
         """
@@ -42,6 +51,11 @@ class Ref:
             cause = error.cause
             if isinstance(cause, RaylabError):
                 raise cause from None
+            if isinstance(cause, ray.exceptions.ObjectLostError):
+                raise DataLostError(
+                    f"{self.role} could not begin {self.method}, as its data was lost with a node: "
+                    f"{_plain(cause)}"
+                ) from error
             raise ActorError(f"{self.role}.{self.method} raised {cause!r}") from error
         except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError) as error:
             raise RoleDiedError(
@@ -97,6 +111,8 @@ def actor(
     max_restarts: int = 0,
     concurrency: int = 1,
     near: str | None = None,
+    place: tuple[Group, int] | None = None,
+    num_gpus: float = 0,
     env_vars: Mapping[str, str] | None = None,
 ) -> Role:
     """Start ``cls(*args)`` in a process of its own; returns at once.
@@ -112,6 +128,8 @@ def actor(
         max_restarts: how often Ray may start it again, with the same arguments, when it dies.
         concurrency: calls that run at the same time, each in a thread.
         near: id of the node to prefer; others are taken when that is gone.
+        place: group and number of the place that was reserved for it.
+        num_gpus: accelerators that it occupies and sees.
         env_vars: environment of the process, beside the thread counts.
 
     Raises:
@@ -119,6 +137,7 @@ def actor(
     """
     options: dict[str, Any] = {
         "num_cpus": num_cpus,
+        "num_gpus": num_gpus,
         "max_restarts": max_restarts,
         "max_concurrency": concurrency,
         "runtime_env": {"env_vars": {**machine.thread_environment(threads), **(env_vars or {})}},
@@ -131,6 +150,9 @@ def actor(
         options["scheduling_strategy"] = (
             ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(near, soft=True)
         )
+    if place is not None:
+        group, number = place
+        options["scheduling_strategy"] = group.strategy(number)
     try:
         return Role(ray.remote(cls).options(**options).remote(*args), role)
     except ValueError as error:

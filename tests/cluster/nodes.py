@@ -39,9 +39,16 @@ class Nodes:
         for _ in range(workers):
             self.add()
 
-    def add(self, cores: int = 1, object_store_bytes: int = 150 << 20) -> None:
+    def add(
+        self,
+        cores: int = 1,
+        object_store_bytes: int = 150 << 20,
+        labels: dict[str, str] | None = None,
+    ) -> None:
         """Add a worker node."""
-        self._cluster.add_node(num_cpus=cores, object_store_memory=object_store_bytes)
+        self._cluster.add_node(
+            num_cpus=cores, object_store_memory=object_store_bytes, labels=labels
+        )
 
     def fill(self, workers: int) -> None:
         """Add worker nodes until there are so many."""

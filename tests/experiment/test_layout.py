@@ -8,6 +8,7 @@ from raylab.errors import ConfigError
 from raylab.experiment import Experiment, Placement
 from raylab.experiment.layout import layout_of, resolve_placement
 from raylab.rl.algorithms.appo import APPO
+from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Atari, Gymnasium, MinAtar
 from raylab.runtime import Cluster
@@ -16,6 +17,7 @@ from raylab.runtime.machine import Cores
 CARTPOLE = Experiment(name="x", env=Gymnasium(id="CartPole-v1"), algorithm=PPO(num_envs=12))
 PONG = Experiment(name="x", env=Atari(game="pong"), algorithm=PPO(num_envs=12))
 ON_APPO = replace(CARTPOLE, algorithm=APPO(num_envs=12))
+ON_DQN = replace(CARTPOLE, algorithm=DQN(num_envs=12))
 
 
 def cluster_of(cpus, largest=None, is_new=True):
@@ -108,6 +110,18 @@ def test_in_step_the_learner_takes_turns_with_its_workers():
             id="too-many-workers",
         ),
         pytest.param(
+            ON_DQN,
+            {"workers": 2, "replay_shards": 3},
+            r"2 workers cannot write to 3 shards of replay.*--placement.replay-shards 2",
+            id="shards",
+        ),
+        pytest.param(
+            CARTPOLE,
+            {"workers": 2, "replay_shards": 2},
+            r"replay_shards=2: PPO has no replay",
+            id="shards-of-ppo",
+        ),
+        pytest.param(
             CARTPOLE, {"threads": 64}, r"placement.threads=64 .*--placement.threads 4", id="threads"
         ),
     ],
@@ -115,6 +129,26 @@ def test_in_step_the_learner_takes_turns_with_its_workers():
 def test_what_cannot_be_is_refused_with_a_way_out(experiment, placement, message):
     with pytest.raises(ConfigError, match=message):
         resolve(experiment, **placement)
+
+
+def test_dqn_with_workers_has_a_shard_for_each_unless_it_is_told_otherwise():
+    shared, why = resolve(ON_DQN, workers=2)
+    one_worker, _ = resolve(ON_DQN, kind="async", workers=1, replay_shards=2)
+    inline, _ = resolve(ON_DQN)
+
+    assert (shared.kind, shared.workers, shared.replay_shards) == ("sync", 2, 2)
+    assert "replay in 2 shard(s)" in why
+    assert (one_worker.kind, one_worker.replay_shards) == ("async", 2)
+    assert layout_of(one_worker).replay_shards == 2
+    assert (inline.kind, inline.replay_shards) == ("inline", None)
+
+
+def test_shards_count_among_the_cores():
+    layout = layout_of(
+        Placement(kind="sync", threads=1, workers=2, replay_shards=2, shard_cores=0.5)
+    )
+
+    assert (layout.cores, layout.learner_cores) == (3.0, 0.0)
 
 
 def test_minatar_networks_learn_by_one_thread():

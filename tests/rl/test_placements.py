@@ -154,6 +154,41 @@ def test_an_environment_that_raises_is_told_counted_and_replaced(start):
     assert "ArithmeticError: the pole is gone" in told[0]
 
 
+def lose_a_fragment(team):
+    """Take one out of the object store before the learner has it, as a node does that dies."""
+    from ray._private.internal_api import free
+
+    poll, lost = team._crew.poll, []
+
+    def losing(also=()):
+        fragments, others = poll(also)
+        if fragments and not lost:
+            lost.append(fragments[0])
+            free([piece.object_ref for piece in fragments[0].pieces])
+        return fragments, others
+
+    team._crew.poll = losing
+    return lost
+
+
+@pytest.mark.parametrize(
+    ("kind", "job"), [(SyncTeam, SYNC), (AsyncTeam, ASYNC)], ids=["sync", "async"]
+)
+def test_a_lost_fragment_is_dropped_and_counted_and_training_goes_on(kind, job, start):
+    team, told = start(kind, job)
+    results = updates(team, 2)
+    lost = lose_a_fragment(team)
+    results += updates(team, 4)
+
+    assert lost
+    assert [r.update for r in results] == [1, 2, 3, 4, 5, 6]
+    assert [r.agent_steps for r in results] == [64 * n for n in range(1, 7)]
+    assert results[-1].metrics["faults/fragments_dropped"] == 2  # those of one update
+    assert sum(r.dropped_agent_steps for r in results) == 64
+    assert "data was lost with a node" in told[0]
+    assert any("inexact" in text for text in told) == (kind is SyncTeam)
+
+
 @pytest.mark.slow
 def test_environments_that_raise_again_and_again_end_the_run_with_their_cause(start):
     doomed = Gymnasium(id="tests.rl.doomed:Moody-v0", kwargs={"last": 1})

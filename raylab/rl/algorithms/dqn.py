@@ -169,23 +169,29 @@ class DQN:
         """Return the policy that acts by a network."""
         return QPolicy(network, _num_actions(actions), self.final_epsilon)
 
+    def replay_spec(self, network: Network, env: VectorEnv) -> ReplaySpec:
+        """Return what a replay holds of what a network stores of an environment."""
+        dtype = torch.empty(0, dtype=network.stored_dtype).numpy().dtype
+        return ReplaySpec(
+            num_envs=self.num_envs,
+            capacity=self.capacity,
+            stored_shape=network.stored_shape,
+            stored_dtype=dtype,
+            stack=env.frame_stack,
+            num_actions=_num_actions(env.action_space),
+            n_step=self.n_step,
+            discount=self.discount,
+            sign_rewards=self.reward_clipping == "sign",
+            prioritized=self.prioritized,
+        )
+
     def make_replay(self, network: Network, env: VectorEnv) -> Replay:
         """Return an empty replay of what a network stores of an environment."""
-        dtype = torch.empty(0, dtype=network.stored_dtype).numpy().dtype
-        return Replay(
-            ReplaySpec(
-                num_envs=self.num_envs,
-                capacity=self.capacity,
-                stored_shape=network.stored_shape,
-                stored_dtype=dtype,
-                stack=env.frame_stack,
-                num_actions=_num_actions(env.action_space),
-                n_step=self.n_step,
-                discount=self.discount,
-                sign_rewards=self.reward_clipping == "sign",
-                prioritized=self.prioritized,
-            )
-        )
+        return Replay(self.replay_spec(network, env))
+
+    def make_sample_learner(self, learner: Learner) -> DQNLearner:
+        """Return what learns from samples of replay."""
+        return DQNLearner(self, learner)
 
     def make_agent(
         self,
@@ -197,7 +203,9 @@ class DQN:
         """Return DQN at work: act, remember, learn from what is remembered."""
         policy = self.make_policy(learner.network, env.action_space)
         replay = self.make_replay(learner.network, env)
-        return OffPolicyAgent(self, env, policy, replay, DQNLearner(self, learner), generators)
+        return OffPolicyAgent(
+            self, env, policy, replay, self.make_sample_learner(learner), generators
+        )
 
     @classmethod
     def atari(cls) -> Self:

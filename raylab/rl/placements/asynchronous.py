@@ -9,17 +9,19 @@ mailbox grows, and the bytes that lie in the object store have a limit.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from raylab import runtime
-from raylab.errors import ConfigError
+from raylab.errors import ConfigError, DataLostError
 from raylab.rl.algorithms.appo import APPO
 from raylab.rl.envs import Episode
 from raylab.rl.evaluate import Evaluation
 from raylab.rl.job import Job, Json
 from raylab.rl.placements.crew import Crew, Filled
 from raylab.rl.placements.learner_side import LearnerSide
+from raylab.rl.placements.places import Reservation
 from raylab.rl.placements.sync import exactness_of
 from raylab.rl.placements.team import Pending
 from raylab.rl.placements.watch import Watch
@@ -46,8 +48,9 @@ class AsyncTeam:
         self._job = job
         self._algorithm = job.algorithm
         self._watch = watch
-        self._learner = LearnerSide(job, watch)
-        self._crew = Crew(job, watch, is_exact=False)
+        self._nodes = Reservation(job.layout, watch)
+        self._learner = LearnerSide(job, watch, self._nodes)
+        self._crew = Crew(job, watch, self._nodes, is_exact=False)
         self._waiting: list[Filled] = []  # oldest first
         self._learning: list[list[Filled]] = []  # what the learner was given, update by update
         self._given = 0  # updates, over all attempts
@@ -59,6 +62,7 @@ class AsyncTeam:
 
     def stand(self) -> None:
         """Start the workers and wait for the cores of all."""
+        self._nodes.stand()
         standing = [self._learner.here(), *self._crew.start()]
         _, *self._processes = [self._watch.result(here, None, stoppable=True) for here in standing]
 
@@ -92,15 +96,15 @@ class AsyncTeam:
         """Receive fragments and hand them on, until the learner has made the next update."""
         while True:
             self._feed()
-            if self._receive():
-                return self._learned()
+            if self._receive() and (result := self._learned()) is not None:
+                return result
 
     def drain(self) -> list[UpdateResult]:
         """Wait for the updates that the learner was given ahead."""
         results = []
         while self._learning:
-            if self._receive():
-                results.append(self._learned())
+            if self._receive() and (result := self._learned()) is not None:
+                results.append(result)
         return results
 
     def begin_checkpoint(self, replay_limit_bytes: float) -> Pending:  # noqa: ARG002 - no replay
@@ -126,6 +130,7 @@ class AsyncTeam:
         """End the processes."""
         self._crew.kill()
         self._learner.kill()
+        self._nodes.close()
 
     def _receive(self) -> bool:
         """Take what the workers have collected; return whether the learner has made an update."""
@@ -159,10 +164,12 @@ class AsyncTeam:
         """Drop the fragments whose policy lags too far behind the update that comes next."""
         oldest = self._given - self._algorithm.max_policy_lag
         kept = [each for each in self._waiting if each.collected.policy_version >= oldest]
-        dropped = [each for each in self._waiting if each.collected.policy_version < oldest]
+        self._drop([each for each in self._waiting if each.collected.policy_version < oldest])
         self._waiting = kept
-        self._crew.counts.fragments_dropped += len(dropped)
-        self._dropped_agent_steps += sum(each.collected.agent_steps for each in dropped)
+
+    def _drop(self, fragments: Sequence[Filled]) -> None:
+        self._crew.counts.fragments_dropped += len(fragments)
+        self._dropped_agent_steps += sum(each.collected.agent_steps for each in fragments)
 
     def _credits(self, count: int) -> int:
         """How many fragments of a worker may be under way or waiting, by number and by bytes.
@@ -176,10 +183,20 @@ class AsyncTeam:
         affordable = (self._job.layout.in_flight_bytes - learning) // self._largest_bytes
         return max(least, min(least + 1, affordable // workers))
 
-    def _learned(self) -> UpdateResult:
-        """The update that the learner has made, with what came in since the last one."""
-        result, weights = self._learner.take_update()
+    def _learned(self) -> UpdateResult | None:
+        """The update that the learner has made, with what came in since the last one.
+
+        None if its data was lost with a node: all fragments of that update are dropped.
+        """
         batch = self._learning.pop(0)
+        try:
+            result, weights = self._learner.take_update()
+        except DataLostError as error:
+            self._watch.message(f"{error} The fragments of an update are dropped.")
+            self._drop(batch)
+            self._given -= 1
+            self._given_agent_steps -= self._algorithm.batch_size
+            return None
         self._crew.publish(result.update, weights)
         now_s = time.perf_counter()
         metrics = {

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from raylab import runtime
-from raylab.errors import EnvError, RaylabError, RoleDiedError, RoleTimeoutError
+from raylab.errors import DataLostError, EnvError, RaylabError, RoleDiedError, RoleTimeoutError
 from raylab.rl.job import Job
+from raylab.rl.placements.places import Reservation
 from raylab.rl.placements.watch import PREPARE_S, RESTORE_S, Pace, Watch
 from raylab.rl.roles.rollout_worker import Collected, RolloutWorker
 from raylab.rl.trajectory import Arrays
@@ -54,11 +55,17 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A fragment that a worker has collected."""
+    """What a worker has collected in one call: a fragment, or its pieces by environments."""
 
     seat: Seat
     collected: Collected
-    fragment: runtime.Ref
+    pieces: tuple[runtime.Ref, ...]
+
+    @property
+    def fragment(self) -> runtime.Ref:
+        """The only piece."""
+        [fragment] = self.pieces
+        return fragment
 
 
 @dataclass(slots=True)
@@ -80,15 +87,30 @@ class Crew:
     Args:
         job: what is trained, and by how many workers.
         watch: waits and tells.
+        nodes: where the workers go.
         is_exact: who replaces a worker takes over its games where it left them, and plays them
             as it would have; otherwise new games begin.
+        worker: the class of the workers.
+        pieces: fragments that a call of ``collect`` returns.
     """
 
-    def __init__(self, job: Job, watch: Watch, *, is_exact: bool) -> None:
+    def __init__(
+        self,
+        job: Job,
+        watch: Watch,
+        nodes: Reservation,
+        *,
+        is_exact: bool,
+        worker: type = RolloutWorker,
+        pieces: int = 1,
+    ) -> None:
         self._job = job
+        self._nodes = nodes
+        self._worker = worker
+        self._pieces = pieces
         self._watch = watch
         self._is_exact = is_exact
-        self._weights: tuple[Any, ...] = ()  # arguments of collect: newest version and weights
+        self._weights: tuple[Any, ...] = ()  # arguments of collect: newest version, weights, ...
         self.started = 0  # workers that the run has had
         self.counts = Counts()
         self.seats: list[Seat] = []
@@ -126,13 +148,13 @@ class Crew:
             self._prepare(seat)
         self._finish_calls()
 
-    def publish(self, version: int, weights: runtime.Ref) -> None:
-        """Set the weights that travel with calls from now on."""
-        self._weights = (version, weights)
+    def publish(self, version: int, weights: runtime.Ref, *further: int) -> None:
+        """Set the weights that travel with calls from now on, and what else ``collect`` takes."""
+        self._weights = (version, weights, *further)
 
     def collect(self, seat: Seat) -> None:
         """Ask a worker for one more fragment, by the newest weights."""
-        self._submit(seat, "collect", *self._weights, parts=3)
+        self._submit(seat, "collect", *self._weights, parts=2 + self._pieces)
 
     def poll(self, also: Sequence[runtime.Ref] = ()) -> tuple[list[Filled], list[runtime.Ref]]:
         """Wait some seconds at most for answers, and replace the workers that failed.
@@ -148,7 +170,7 @@ class Crew:
         """
         answers, others = self._poll(also)
         return [
-            Filled(seat, answer, call.refs[1])
+            Filled(seat, answer, call.refs[1:-1])
             for seat, call, answer in answers
             if call.method == "collect"
         ], others
@@ -182,7 +204,7 @@ class Crew:
                     self._answered(seat, answers[-1][2])
                 else:
                     self._check_limit(seat, call)
-            except (RoleDiedError, RoleTimeoutError, EnvError) as error:
+            except (RoleDiedError, RoleTimeoutError, DataLostError, EnvError) as error:
                 self._replace(seat, error)
         return answers, [ref for ref in also if ref in ready]
 
@@ -193,7 +215,7 @@ class Crew:
             seat.failures = 0
             seat.pace.add(answer.collect_s)
             if self._is_exact:
-                seat.state = call.refs[2]
+                seat.state = call.refs[-1]
 
     def _check_limit(self, seat: Seat, call: Call) -> None:
         limits = {"prepare": PREPARE_S, "restore": RESTORE_S}
@@ -211,7 +233,8 @@ class Crew:
         self.counts.workers_replaced += 1
         self.counts.environment_errors += isinstance(error, EnvError)
         # The same games would raise again, and what died twice at one place would die again.
-        exact = self._is_exact and seat.failures == 1 and not isinstance(error, EnvError)
+        again = not isinstance(error, EnvError | DataLostError)
+        exact = self._is_exact and seat.failures == 1 and again
         if not exact:
             seat.number, seat.state = self._new_number(), None
         games = "its games, exactly" if exact else "new games"
@@ -239,7 +262,7 @@ class Crew:
     def _start_worker(self, index: int) -> runtime.Role:
         job, layout = self._job, self._job.layout
         return runtime.actor(
-            RolloutWorker,
+            self._worker,
             job.env,
             job.algorithm,
             job.seed,
@@ -249,6 +272,7 @@ class Crew:
             role=f"rollout worker {index} of {job.run}",
             num_cpus=layout.worker_cores,
             threads=layout.worker_threads,
+            **self._nodes.options(self._nodes.places.workers[index]),
         )
 
     def _new_number(self) -> int:

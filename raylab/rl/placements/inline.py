@@ -7,6 +7,7 @@ from functools import partial
 from raylab import runtime
 from raylab.rl.evaluate import Evaluation
 from raylab.rl.job import Job, Json
+from raylab.rl.placements.places import Reservation
 from raylab.rl.placements.team import Pending
 from raylab.rl.placements.watch import CHECKPOINT_S, GAMES_S, PREPARE_S, RESTORE_S, Pace, Watch
 from raylab.rl.roles.trainer import Trainer
@@ -30,6 +31,7 @@ class InlineTeam:
         self._watch = watch
         self._pace = Pace(FIRST_UPDATE_S, UPDATE_FLOOR_S)
         layout = job.layout
+        self._nodes = Reservation(layout, watch)
         self._trainer = runtime.actor(
             Trainer,
             job.env,
@@ -40,12 +42,15 @@ class InlineTeam:
             layout.device,
             role=f"trainer of {job.run}",
             num_cpus=layout.threads,
+            num_gpus=layout.gpus,
             threads=layout.threads,
+            **self._nodes.options(self._nodes.places.learner),
         )
         self._updates: list[runtime.Ref] = []  # begun: one at most
 
     def stand(self) -> None:
         """Wait for the cores."""
+        self._nodes.stand()
         self._watch.result(self._trainer.submit("here"), None, stoppable=True)
 
     def prepare(self) -> Json:
@@ -94,3 +99,4 @@ class InlineTeam:
     def close(self) -> None:
         """End the process."""
         self._trainer.kill()
+        self._nodes.close()

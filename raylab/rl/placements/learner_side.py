@@ -11,10 +11,11 @@ from raylab.errors import RoleTimeoutError
 from raylab.rl.evaluate import Evaluation
 from raylab.rl.job import Job, Json
 from raylab.rl.placements.inline import FIRST_UPDATE_S, UPDATE_FLOOR_S
+from raylab.rl.placements.places import Reservation
 from raylab.rl.placements.team import Pending
 from raylab.rl.placements.watch import CHECKPOINT_S, GAMES_S, PREPARE_S, Pace, Watch
 from raylab.rl.roles.learner_role import LearnerRole
-from raylab.rl.trajectory import State, UpdateResult
+from raylab.rl.trajectory import State
 
 
 class LearnerSide:
@@ -23,16 +24,24 @@ class LearnerSide:
     Args:
         job: what to train.
         watch: waits and tells.
+        nodes: where it goes.
+        learner: its class.
     """
 
-    def __init__(self, job: Job, watch: Watch) -> None:
+    def __init__(
+        self,
+        job: Job,
+        watch: Watch,
+        nodes: Reservation,
+        learner: type[LearnerRole] = LearnerRole,
+    ) -> None:
         self._watch = watch
         self._pace = Pace(FIRST_UPDATE_S, UPDATE_FLOOR_S)
-        self._updates: deque[tuple[runtime.Ref, runtime.Ref]] = deque()  # results, weights
+        self._updates: deque[tuple[runtime.Ref, ...]] = deque()  # a result, and what is with it
         self._since_s = 0.0  # when it could begin with the oldest update
         layout = job.layout
         self._role = runtime.actor(
-            LearnerRole,
+            learner,
             job.env,
             job.algorithm,
             job.seed,
@@ -41,7 +50,9 @@ class LearnerSide:
             layout.device,
             role=f"learner of {job.run}",
             num_cpus=layout.learner_cores,
+            num_gpus=layout.gpus,
             threads=layout.threads,
+            **nodes.options(nodes.places.learner),
         )
 
     def here(self) -> runtime.Ref:
@@ -61,17 +72,21 @@ class LearnerSide:
         """Return the present weights, as a reference."""
         return self._role.submit("weights")
 
-    def begin_update(self, fragments: Sequence[runtime.Ref]) -> None:
-        """Let it learn from fragments, after the updates that were begun before."""
+    def begin_update(self, data: Sequence[Any], parts: int = 2) -> None:
+        """Let it learn from data, after the updates that were begun before.
+
+        Args:
+            data: arguments of its ``update``; references travel as such.
+            parts: that this returns; the first one is the result.
+        """
         if not self._updates:
             self._since_s = self._watch.now_s
-        result, weights = self._role.submit_parts("update", *fragments, parts=2)
-        self._updates.append((result, weights))
+        self._updates.append(self._role.submit_parts("update", *data, parts=parts))
 
     @property
     def next_updates(self) -> list[runtime.Ref]:
         """What tells that the oldest update is made; empty if none was begun."""
-        return [result for result, _ in self._updates][:1]
+        return [parts[0] for parts in self._updates][:1]
 
     def check_limit(self) -> None:
         """Raise RoleTimeoutError if the oldest update takes much longer than those before."""
@@ -79,13 +94,17 @@ class LearnerSide:
         if self._updates and self._watch.now_s - self._since_s > limit_s:
             raise RoleTimeoutError(f"{self._role.role} made no update within {limit_s:.0f} s.")
 
-    def take_update(self) -> tuple[UpdateResult, runtime.Ref]:
-        """Return the oldest update, which is made, and the weights behind it."""
-        update, weights = self._updates.popleft()
-        result: UpdateResult = update.get()
-        self._pace.add(self._watch.now_s - self._since_s)
-        self._since_s = self._watch.now_s
-        return result, weights
+    def take_update(self) -> tuple[Any, ...]:
+        """Return the result of the oldest update, which is made, and the references with it.
+
+        Raises:
+            DataLostError: the data was lost with its node; the update is not made.
+        """
+        update, *others = self._updates.popleft()
+        took_s, self._since_s = self._watch.now_s - self._since_s, self._watch.now_s
+        result = update.get()
+        self._pace.add(took_s)
+        return (result, *others)
 
     def begin_checkpoint(self) -> Pending:
         """Let it copy its part of the state; the result is that and the hash of its weights."""

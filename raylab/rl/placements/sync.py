@@ -14,10 +14,12 @@ from functools import partial
 from typing import Any
 
 from raylab import runtime
+from raylab.errors import DataLostError
 from raylab.rl.evaluate import Evaluation
 from raylab.rl.job import Job, Json
 from raylab.rl.placements.crew import Crew, Filled
 from raylab.rl.placements.learner_side import LearnerSide
+from raylab.rl.placements.places import Reservation
 from raylab.rl.placements.team import Pending
 from raylab.rl.placements.watch import CHECKPOINT_S, Watch
 from raylab.rl.trajectory import Arrays, State, UpdateResult
@@ -34,12 +36,14 @@ class SyncTeam:
     def __init__(self, job: Job, watch: Watch) -> None:
         self._job = job
         self._watch = watch
-        self._learner = LearnerSide(job, watch)
-        self._crew = Crew(job, watch, is_exact=True)
+        self._nodes = Reservation(job.layout, watch)
+        self._learner = LearnerSide(job, watch, self._nodes)
+        self._crew = Crew(job, watch, self._nodes, is_exact=True)
         self._begun_s = 0.0
 
     def stand(self) -> None:
         """Start the workers and wait for the cores of all."""
+        self._nodes.stand()
         standing = [self._learner.here(), *self._crew.start()]
         _, *self._processes = [self._watch.result(here, None, stoppable=True) for here in standing]
 
@@ -59,7 +63,7 @@ class SyncTeam:
         self._crew.started = max(self._crew.started, *numbers, state.meta.get("workers_started", 0))
         if len(numbers) != len(self._crew.seats):
             return ["new games, as the checkpoint's are those of another placement"]
-        return self._crew.take_over(numbers, [_games_of(state, number) for number in numbers])
+        return self._crew.take_over(numbers, [games_of(state, number) for number in numbers])
 
     def random_baseline(self, episodes: int) -> Evaluation:
         """Play whole games at random, in the learner's process."""
@@ -72,18 +76,24 @@ class SyncTeam:
             self._crew.collect(seat)
 
     def finish_update(self) -> UpdateResult:
-        """Wait for the unrolls, and learn from them."""
-        filled: dict[int, Filled] = {}
-        while len(filled) < len(self._crew.seats):
-            fragments, _ = self._crew.poll()
-            filled |= {each.seat.index: each for each in fragments}
-        ordered = [filled[index] for index in sorted(filled)]
-        self._learner.begin_update([each.fragment for each in ordered])
-        while not self._watch.ready(self._learner.next_updates):
-            self._learner.check_limit()
-        result, weights = self._learner.take_update()
+        """Wait for the unrolls, and learn from them; play again what was lost with a node."""
+        dropped_agent_steps = 0
+        while True:
+            played = self._played()
+            self._learner.begin_update([each.fragment for each in played])
+            while not self._watch.ready(self._learner.next_updates):
+                self._learner.check_limit()
+            try:
+                result, weights = self._learner.take_update()
+                break
+            except DataLostError as error:
+                self._watch.message(f"{error} The workers play once more.")
+                self._watch.inexact("fragments were lost with a node")
+                self._crew.counts.fragments_dropped += len(played)
+                dropped_agent_steps += self._job.algorithm.batch_size
+                self.begin_update()
         self._crew.publish(result.update, weights)
-        collected = [each.collected for each in ordered]
+        collected = [each.collected for each in played]
         metrics = {
             **result.metrics,
             **self._crew.counts.metrics(),
@@ -92,7 +102,9 @@ class SyncTeam:
             "steps_per_s": self._job.algorithm.batch_size / (time.perf_counter() - self._begun_s),
         }
         episodes = tuple(episode for each in collected for episode in each.episodes)
-        return replace(result, metrics=metrics, episodes=episodes)
+        return replace(
+            result, metrics=metrics, episodes=episodes, dropped_agent_steps=dropped_agent_steps
+        )
 
     def drain(self) -> list[UpdateResult]:
         """No update is under way beyond the last one."""
@@ -102,7 +114,7 @@ class SyncTeam:
         """Let the learner copy its state; that of the games came with the last fragments."""
         pending = self._learner.begin_checkpoint()
         games = {seat.number: seat.state for seat in self._crew.seats}
-        return partial(self._whole_state, pending, games, self._crew.started)
+        return partial(whole_state, self._watch, pending, games, self._crew.started)
 
     def weights(self) -> runtime.Ref:
         """Return the present weights, as a reference."""
@@ -116,20 +128,15 @@ class SyncTeam:
         """End the processes."""
         self._crew.kill()
         self._learner.kill()
+        self._nodes.close()
 
-    def _whole_state(
-        self, pending: Pending, games: dict[int, runtime.Ref | Arrays | None], started: int
-    ) -> tuple[State, str]:
-        """The learner's state and that of the games, the workers' numbers before their names."""
-        state, weight_hash = pending()
-        environments: Arrays = {}
-        for number, held in games.items():
-            arrays: Any = held
-            if isinstance(held, runtime.Ref):
-                arrays = self._watch.result(held, CHECKPOINT_S)
-            environments |= {f"{number}.{name}": array for name, array in arrays.items()}
-        meta = {**state.meta, "workers": list(games), "workers_started": started}
-        return State(parts={**state.parts, "environments": environments}, meta=meta), weight_hash
+    def _played(self) -> list[Filled]:
+        """Wait for an unroll of every worker; in the order of their seats."""
+        filled: dict[int, Filled] = {}
+        while len(filled) < len(self._crew.seats):
+            fragments, _ = self._crew.poll()
+            filled |= {each.seat.index: each for each in fragments}
+        return [filled[index] for index in sorted(filled)]
 
 
 def exactness_of(job: Job) -> Json:
@@ -143,7 +150,7 @@ def exactness_of(job: Job) -> Json:
     }
 
 
-def _games_of(state: State, number: int) -> Arrays:
+def games_of(state: State, number: int) -> Arrays:
     """The part of a worker in the state of all games."""
     prefix = f"{number}."
     return {
@@ -151,3 +158,18 @@ def _games_of(state: State, number: int) -> Arrays:
         for name, array in state.parts["environments"].items()
         if name.startswith(prefix)
     }
+
+
+def whole_state(
+    watch: Watch, pending: Pending, games: dict[int, runtime.Ref | Arrays | None], started: int
+) -> tuple[State, str]:
+    """The learner's state and that of the games, the workers' numbers before their names."""
+    state, weight_hash = pending()
+    environments: Arrays = {}
+    for number, held in games.items():
+        arrays: Any = held
+        if isinstance(held, runtime.Ref):
+            arrays = watch.result(held, CHECKPOINT_S)
+        environments |= {f"{number}.{name}": array for name, array in arrays.items()}
+    meta = {**state.meta, "workers": list(games), "workers_started": started}
+    return State(parts={**state.parts, "environments": environments}, meta=meta), weight_hash

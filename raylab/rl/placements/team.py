@@ -19,7 +19,8 @@ class Team(Protocol):
 
     Every wait has a limit, but that for cores, which others may have. Any method raises
     RoleDiedError or RoleTimeoutError when what learns has died or hangs: the attempt is over, and
-    the next one goes on from the last checkpoint. Workers are replaced without such an end.
+    the next one goes on from the last checkpoint. Workers, shards of replay and what is lost with a
+    node are replaced without such an end.
     """
 
     def stand(self) -> None:

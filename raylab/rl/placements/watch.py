@@ -77,11 +77,15 @@ class Watch:
         ready = runtime.wait(refs, _SLICE_S)
         if ready:
             ready = runtime.wait(refs, 0.0, count=len(refs))
+        self.tick()
+        return ready
+
+    def tick(self) -> None:
+        """Bring the clock up to date, and show that the run lives; at least every slice."""
         now = self.clock()
         self.now_s += min(now - self._last, 2 * _SLICE_S)
         self._last = now
         self.beat()
-        return ready
 
     def result(self, ref: runtime.Ref, limit_s: float | None, *, stoppable: bool = False) -> Any:
         """Wait for a result.

@@ -9,6 +9,7 @@ import torch
 
 from raylab.errors import ConfigError
 from raylab.rl.envs import Step
+from raylab.rl.replay.fragment import ReplayFragment
 from raylab.rl.replay.ring import FrameRing
 from raylab.rl.replay.sample import Mass, Sample, split_frames
 from raylab.rl.replay.sum_tree import SumTree
@@ -87,6 +88,34 @@ class Replay:
         """Take the first observations [N, *stored]."""
         self._ring.begin(split_frames(stored, self.spec.stack))
         self._follow()
+
+    def append(self, fragment: ReplayFragment, rows: np.ndarray, *, continues: bool) -> None:
+        """Remember the agent steps of some of the environments.
+
+        Args:
+            fragment: of N environments.
+            rows: int64 [N], which these are.
+            continues: it goes on where the last one of these rows ended; else games begin.
+        """
+        if not continues:
+            self._ring.begin(fragment.first, rows)
+        finals, begun = 0, 0
+        for t, truncated in enumerate(fragment.truncated):
+            last = finals + int(truncated.sum())
+            end = int(np.searchsorted(fragment.begun[:, 0], t, side="right"))
+            self._ring.add(
+                fragment.actions[t],
+                fragment.rewards[t],
+                fragment.terminated[t],
+                truncated,
+                fragment.frames[t],
+                fragment.finals[finals:last],
+                fragment.begun[begun:end, 1],
+                fragment.begun_stacks[begun:end],
+                rows,
+            )
+            self._follow()
+            finals, begun = last, end
 
     def add(
         self, actions: np.ndarray, step: Step, stored: np.ndarray, final_stored: np.ndarray

@@ -27,7 +27,7 @@ _RUNNING, _TERMINATED, _TRUNCATED, _NO_ACTION = range(4)  # what a slot's action
 
 
 class FrameRing:
-    """N rings of equal length, written together.
+    """N rings of equal length; each goes on by itself, some or all in a call.
 
     Args:
         num_envs: number of environments, N.
@@ -82,9 +82,18 @@ class FrameRing:
         """int64 [N]: slots written so far; position p lies in slot p % slots."""
         return self._heads
 
-    def begin(self, stacks: np.ndarray) -> None:
-        """Write the first observations [N, stack, *frame] of all environments."""
-        self._append_stacks(self._rows, stacks)
+    def begin(self, stacks: np.ndarray, rows: np.ndarray | None = None) -> None:
+        """Write the first observations [N, stack, *frame] of all environments, or of some.
+
+        What was written before, of games that go on elsewhere or are lost, counts as cut off: its
+        newest frame is then the true final one.
+        """
+        rows = self._rows if rows is None else rows
+        begun = rows[self._heads[rows] > self.stack]
+        before = (self._heads[begun] - 2) % self.slots
+        running = self._outcomes[begun, before] == _RUNNING
+        self._outcomes[begun[running], before[running]] = _TRUNCATED
+        self._append_stacks(rows, stacks)
 
     def add(
         self,
@@ -96,8 +105,9 @@ class FrameRing:
         final_frames: np.ndarray,
         reset_rows: np.ndarray,
         reset_stacks: np.ndarray,
+        rows: np.ndarray | None = None,
     ) -> None:
-        """Add one agent step of every environment.
+        """Add one agent step of every environment, or of some.
 
         Args:
             actions: [N], taken on the newest observations.
@@ -108,20 +118,23 @@ class FrameRing:
             final_frames: [K, *frame], of the true final observations of the truncated rows.
             reset_rows: int64 [R], whose game ended: ``frames`` belongs to the next one.
             reset_stacks: [R, stack, *frame], the first observations of those games.
+            rows: int64 [N], which environments these are, if not all; the numbers in
+                ``reset_rows`` are places among them.
         """
-        slots = (self._heads - 1) % self.slots
-        self._actions[self._rows, slots] = actions
-        self._rewards[self._rows, slots] = rewards
-        self._outcomes[self._rows, slots] = np.where(
+        rows = self._rows if rows is None else rows
+        slots = (self._heads[rows] - 1) % self.slots
+        self._actions[rows, slots] = actions
+        self._rewards[rows, slots] = rewards
+        self._outcomes[rows, slots] = np.where(
             terminated, _TERMINATED, np.where(truncated, _TRUNCATED, _RUNNING)
         )
         if len(reset_rows):
-            self._append(np.flatnonzero(truncated), final_frames)
-            self._append_stacks(reset_rows, reset_stacks)
-            going_on = np.delete(self._rows, reset_rows)
-            self._append(going_on, frames[going_on])
+            self._append(rows[truncated], final_frames)
+            self._append_stacks(rows[reset_rows], reset_stacks)
+            going_on = np.delete(np.arange(len(rows)), reset_rows)
+            self._append(rows[going_on], frames[going_on])
         else:
-            self._append(self._rows, frames)
+            self._append(rows, frames)
 
     def oldest(self) -> np.ndarray:
         """int64 [N]: first position whose whole window is still there."""

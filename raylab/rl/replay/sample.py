@@ -37,6 +37,11 @@ class Sample:
     stack: int
     drawn_from: Mass
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        return sum(getattr(self, name).nbytes for name in ARRAYS)
+
     def observations(self) -> tuple[Tensor, Tensor]:
         """Return observations and next observations [B, *stored], as the network stores them.
 

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from raylab.errors import ConfigError
-from raylab.rl.envs import Step
+from raylab.rl.replay.fragment import ReplayFragment
 from raylab.rl.replay.replay import Replay, ReplaySpec
 from raylab.rl.replay.sample import Mass, Sample, concatenate
 from raylab.rl.trajectory import Arrays
@@ -35,33 +35,31 @@ LEAST_MINIBATCHES = 16
 class ReplayShard:
     """A replay with its own randomness; every method is one call of whoever hosts it.
 
+    Its environments are those of one or several *streams*, equal parts of them in their order; each
+    stream is written by one worker at a time.
+
     Args:
-        spec: of this shard: its environments and its part of the capacity.
+        spec: of this shard: the environments of all its streams and its part of the capacity.
         seed: of its sampling; another one for each shard.
+        streams: how many.
     """
 
-    def __init__(self, spec: ReplaySpec, seed: int) -> None:
+    def __init__(self, spec: ReplaySpec, seed: int, streams: int = 1) -> None:
         self._replay = Replay(spec)
         self._generator = torch.Generator().manual_seed(seed)
+        self._rows = np.arange(spec.num_envs).reshape(streams, -1)
+        self._last = np.full((streams, 2), -1)  # worker and index of each stream's last fragment
 
-    def begin(self, stored: np.ndarray) -> None:
-        """Take the first observations [N, *stored] of the environments."""
-        self._replay.begin(stored)
+    def append(self, fragment: ReplayFragment, stream: int = 0) -> Mass:
+        """Remember a fragment; return the mass afterwards.
 
-    def add(
-        self,
-        actions: Sequence[np.ndarray],
-        steps: Sequence[Step],
-        stored: Sequence[np.ndarray],
-        final_stored: Sequence[np.ndarray],
-    ) -> Mass:
-        """Remember successive agent steps of all environments, as :meth:`Replay.add` one.
-
-        Returns:
-            The mass afterwards.
+        After one that does not continue the last of its stream, because a worker was replaced or a
+        fragment lost, the games before count as cut off.
         """
-        for step in zip(actions, steps, stored, final_stored, strict=True):
-            self._replay.add(*step)
+        worker, index = self._last[stream]
+        continues = bool((fragment.worker, fragment.index) == (worker, index + 1))
+        self._replay.append(fragment, self._rows[stream], continues=continues)
+        self._last[stream] = fragment.worker, fragment.index
         return self._replay.mass
 
     def mass(self) -> Mass:
@@ -78,13 +76,14 @@ class ReplayShard:
 
     def state(self) -> dict[str, Arrays]:
         """Return a copy of all that :meth:`restore` needs."""
-        random = {"generator": self._generator.get_state().numpy().copy()}
-        return {"replay": self._replay.state(), "random": random}
+        own = {"generator": self._generator.get_state().numpy().copy(), "last": self._last.copy()}
+        return {"replay": self._replay.state(), "own": own}
 
     def restore(self, state: dict[str, Arrays]) -> None:
         """Take over what :meth:`state` returned."""
         self._replay.restore(state["replay"])
-        self._generator.set_state(torch.from_numpy(state["random"]["generator"].copy()))
+        self._generator.set_state(torch.from_numpy(state["own"]["generator"].copy()))
+        self._last[:] = state["own"]["last"]
 
 
 def divide(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from raylab.rl.envs import EnvConfig, make
+from raylab.rl.envs import ActionSpace, EnvConfig, make
 from raylab.rl.evaluate import Evaluation
 from raylab.rl.fragment import Fragment, merge
 from raylab.rl.inline import generators_of
@@ -75,10 +75,7 @@ class LearnerRole:
         finally:
             one.close()
         self._learner = self._algorithm.make_learner(network.to(choose_device(self._device)))
-        policy = self._algorithm.make_policy(self._learner.network, actions)
-        self._trajectory_learner = self._algorithm.make_trajectory_learner(
-            self._learner, policy.distribution, self._generators["shuffling"]
-        )
+        self._begin(actions)
         return environment_record(
             self._env,
             self._algorithm,
@@ -164,3 +161,10 @@ class LearnerRole:
     def random_baseline(self, episodes: int) -> Evaluation:
         """Play whole games at random."""
         return self._evaluator.random_baseline(episodes)
+
+    def _begin(self, actions: ActionSpace) -> None:
+        """Make what learns from what is collected, around the learner."""
+        policy = self._algorithm.make_policy(self._learner.network, actions)
+        self._trajectory_learner = self._algorithm.make_trajectory_learner(
+            self._learner, policy.distribution, self._generators["shuffling"]
+        )

@@ -79,7 +79,8 @@ class Trainer:
         Games that rollout workers played cannot be taken over: new ones begin.
         """
         if "workers_started" in state.meta:
-            parts = {name: state.parts[name] for name in state.parts if name != "environments"}
+            elsewhere = ("environments", "shards")
+            parts = {name: state.parts[name] for name in state.parts if name not in elsewhere}
             state = replace(state, parts=parts)
         return self._trainer.restore(state)
 

@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 
 from raylab.errors import ConfigError
-from raylab.rl.replay import Mass, ReplayShard, ReplaySpec, assemble, divide
+from raylab.rl.replay import Mass, Recording, ReplayShard, ReplaySpec, assemble, divide
 
 SPEC = ReplaySpec(
     num_envs=2,
@@ -25,16 +25,22 @@ SPEC = ReplaySpec(
 )
 
 
+def record(env, stored, steps, seed):
+    """Play and write down; returns the recording."""
+    rng = np.random.default_rng(seed)
+    recording = Recording(env.frame_stack, stored)
+    for _ in range(steps):
+        actions = rng.integers(5, size=env.num_envs)
+        step = env.step(actions)
+        stored = step.observations.copy()
+        recording.add(actions, step, stored, step.final_observations)
+    return recording
+
+
 def make_shard(env, seed, steps, spec=SPEC):
     shard = ReplayShard(spec, seed)
-    rng = np.random.default_rng(seed)
-    shard.begin(env.reset().copy())
-    taken = []
-    for _ in range(steps):
-        actions = rng.integers(5, size=2)
-        step = env.step(actions)
-        taken.append((actions, step, step.observations.copy(), step.final_observations.copy()))
-    mass = shard.add(*zip(*taken, strict=True))
+    recording = record(env, env.reset().copy(), steps, seed)
+    mass = shard.append(recording.take(seed, 0, policy_version=0))
     assert mass == shard.mass()
     return shard
 

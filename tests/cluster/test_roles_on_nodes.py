@@ -1,0 +1,16 @@
+"""The roles of a run on several nodes: where they go, and what a lost node costs."""
+
+import pytest
+
+from tests.cluster.namespace import run_alone
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "promise", ["spread", "killed_supervisor", "too_small", "lost_node", "lost_fragments"]
+)
+def test_roles_on_nodes(promise, tmp_path):
+    said = run_alone("roles_on_nodes.py", tmp_path, promise, timeout_s=280)
+
+    assert said.rstrip().endswith("all is well")
