@@ -78,20 +78,22 @@ class SyncTeam:
     def finish_update(self) -> UpdateResult:
         """Wait for the unrolls, and learn from them; play again what was lost with a node."""
         dropped_agent_steps = 0
-        while True:
+        learned: tuple[Any, ...] = ()
+        played: list[Filled] = []
+        while not learned:
             played = self._played()
             self._learner.begin_update([each.fragment for each in played])
             while not self._watch.ready(self._learner.next_updates):
                 self._learner.check_limit()
             try:
-                result, weights = self._learner.take_update()
-                break
+                learned = self._learner.take_update()
             except DataLostError as error:
                 self._watch.message(f"{error} The workers play once more.")
                 self._watch.inexact("fragments were lost with a node")
                 self._crew.counts.fragments_dropped += len(played)
                 dropped_agent_steps += self._job.algorithm.batch_size
                 self.begin_update()
+        result, weights = learned
         self._crew.publish(result.update, weights)
         collected = [each.collected for each in played]
         metrics = {
