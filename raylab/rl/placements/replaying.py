@@ -20,7 +20,6 @@ import numpy as np
 from raylab import runtime
 from raylab.errors import ConfigError, DataLostError
 from raylab.rl.algorithms.dqn import DQN
-from raylab.rl.envs import Episode
 from raylab.rl.evaluate import Evaluation
 from raylab.rl.job import Job, Json
 from raylab.rl.off_policy import REFILLS
@@ -74,7 +73,6 @@ class ReplayTeam:
         self._update = 0
         self._agent_steps = 0
         self._largest_bytes = 1  # of what a worker plays in a call
-        self._episodes: list[Episode] = []
 
     def stand(self) -> None:
         """Start the processes and wait for the cores of all."""
@@ -156,13 +154,12 @@ class ReplayTeam:
             "time/learn_s": learning,
             "steps_per_s": (self._agent_steps - before) / (time.perf_counter() - self._begun_s),
         }
-        episodes, self._episodes = tuple(self._episodes), []
         return UpdateResult(
             update=self._update,
             agent_steps=self._agent_steps,
             simulated_agent_steps=self._agent_steps,
             metrics=metrics,
-            episodes=episodes,
+            episodes=tuple(episode for filled in taken for episode in filled.collected.episodes),
             dropped_agent_steps=dropped,
         )
 
@@ -223,7 +220,6 @@ class ReplayTeam:
         fragments, learned = self._crew.poll(self._learner.next_updates)
         for filled in fragments:
             self._waiting.append(filled)
-            self._episodes += filled.collected.episodes
             self._largest_bytes = max(self._largest_bytes, filled.collected.nbytes)
         self._learner.check_limit()
         return bool(learned)
