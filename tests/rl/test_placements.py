@@ -15,6 +15,7 @@ from raylab.rl.placements.asynchronous import AsyncTeam
 from raylab.rl.placements.sync import SyncTeam
 from raylab.rl.placements.watch import Pace, Watch
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
+from tests.rl.lost import lose_a_fragment
 
 CARTPOLE = Gymnasium(id="CartPole-v1")
 MOODY = Gymnasium(id="tests.rl.doomed:Moody-v0")
@@ -152,23 +153,6 @@ def test_an_environment_that_raises_is_told_counted_and_replaced(start):
     assert results[-1].metrics["faults/environment_errors"] >= 1
     assert "raised in step() of row" in told[0]
     assert "ArithmeticError: the pole is gone" in told[0]
-
-
-def lose_a_fragment(team):
-    """Take one out of the object store before the learner has it, as a node does that dies."""
-    from ray._private.internal_api import free
-
-    poll, lost = team._crew.poll, []
-
-    def losing(also=()):
-        fragments, others = poll(also)
-        if fragments and not lost:
-            lost.append(fragments[0])
-            free([piece.object_ref for piece in fragments[0].pieces])
-        return fragments, others
-
-    team._crew.poll = losing
-    return lost
 
 
 @pytest.mark.parametrize(

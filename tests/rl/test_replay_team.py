@@ -17,7 +17,7 @@ from raylab.rl.placements.replay_side import Streams
 from raylab.rl.placements.watch import Watch
 from raylab.rl.replay import Mass
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
-from tests.rl.test_placements import lose_a_fragment
+from tests.rl.lost import lose_a_fragment
 
 LIMIT_S = 60.0
 # 128 agent steps and 32 minibatches an update: two rounds. Learning begins in the fourth one.
