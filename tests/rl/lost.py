@@ -1,8 +1,8 @@
 """Data that is lost as a node that dies takes it away: its owner is gone."""
 
+import time
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from raylab import runtime
@@ -11,13 +11,18 @@ from raylab.errors import RoleDiedError
 LIMIT_S = 60.0
 
 
+def never():
+    """Take longer than any test."""
+    time.sleep(LIMIT_S)
+
+
 class Holder:
-    """Owns data that nobody else can bring back."""
+    """Owns data that nobody will ever have seen."""
 
     def hold(self):
         import ray
 
-        return [ray.put(np.zeros(200_000))]
+        return [ray.remote(never).options(num_cpus=0).remote()]
 
 
 def lost_reference():
