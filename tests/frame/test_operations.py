@@ -17,6 +17,17 @@ from raylab.frame.facade.base import LazyObject
 Operation = Callable[[Any, Any], Any]
 
 OPERATIONS: dict[str, Operation] = {
+    # constants as columns
+    "groups of constants": lambda p, d: d.assign(c=2).groupby("key").agg(
+        a=("c", "sum"), b=("c", "mean"), n=("c", "count"), u=("c", "nunique")
+    ),
+    "groups by a constant": lambda p, d: d.assign(c=2).groupby(["c", "key"])["small"].sum(),
+    "shift of a constant": lambda p, d: d.assign(c=1.5)["c"].shift(),
+    "cumsum of a constant": lambda p, d: d.assign(c=2)["c"].cumsum(),
+    "rank of a constant": lambda p, d: d.assign(c=2)["c"].rank(),
+    "rolling of a constant": lambda p, d: d.assign(c=1.5)["c"].rolling(3).sum(),
+    "cumsum of constants in groups": lambda p, d: d.assign(c=2).groupby("key")["c"].cumsum(),
+    "sum of constants to groups": lambda p, d: d.assign(c=2).groupby("key")["c"].transform("sum"),
     # selection
     "column": lambda p, d: d["x"],
     "attribute": lambda p, d: d.x,
@@ -343,6 +354,11 @@ def test_operation_gives_what_pandas_gives(
 
 
 SCALARS: dict[str, Operation] = {
+    "sum of a constant": lambda p, d: d.assign(c=1.5)["c"].sum(),
+    "std of a constant": lambda p, d: d.assign(c=2)["c"].std(),
+    "mean of a constant": lambda p, d: d.assign(c=2)["c"].mean(),
+    "count of a constant": lambda p, d: d.assign(c=2)["c"].count(),
+    "sum of constants": lambda p, d: d.assign(c=2, e=0.5)[["c", "e"]].sum()["e"],
     "sum": lambda p, d: d.x.sum(),
     "sum of integers": lambda p, d: d.small.sum(),
     "sum of bools": lambda p, d: d.flag.sum(),

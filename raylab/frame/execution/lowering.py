@@ -13,6 +13,7 @@ from typing import Literal
 
 import polars as pl
 
+from raylab.frame.execution.constants import constants_as_columns
 from raylab.frame.execution.estimates import is_work
 from raylab.frame.execution.physical import Place
 from raylab.frame.kernels.compiler import Compiler
@@ -155,7 +156,7 @@ def _project(node: Project, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
 @lower_node.register
 def _keep(node: Keep, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
     frame = lowering.lower(node.child, ordered=True).select(list(node.schema)).cache()
-    lowering.kept[node.original] = frame
+    lowering.kept[node.original] = frame if node.limit is None else frame.head(node.limit + 1)
     return frame
 
 
@@ -239,6 +240,7 @@ def _asof_join(node: AsofJoin, lowering: Lowering, ordered: bool) -> pl.LazyFram
 
 @lower_node.register
 def _aggregate(node: Aggregate, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
+    node = constants_as_columns(node)
     appearance = ordered and not node.sort and bool(node.keys)
     child: Node = RowNumber(node.child, POSITION) if appearance else node.child
     frame = lowering.lower(child, ordered=appearance or node.ordered)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from raylab.frame.execution.constants import constants_as_columns
 from raylab.frame.execution.lowering import Lowering, lower_node
 from raylab.frame.execution.physical import Order, Spread, hashed
 from raylab.frame.execution.planner import distribute, in_order, on_one, placed, selected
@@ -19,6 +20,8 @@ from raylab.frame.plan.windows import Window
 
 @lower_node.register
 def _window(node: Window, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
+    names = list(node.schema)
+    node = constants_as_columns(node)
     schema = node.child.schema
     compiler = lowering.compiler(node.child)
     frame = lowering.lower(node.child, ordered=True)
@@ -43,7 +46,7 @@ def _window(node: Window, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
         else:
             expr = function.kernel(context, operand, keys, **params)
         built.append((expr if present is None else pl.when(present).then(expr)).alias(name))
-    return frame.with_columns(built).select(list(node.schema))
+    return frame.with_columns(built).select(names)
 
 
 @distribute.register
