@@ -12,6 +12,7 @@ from typing import Any
 import fsspec
 import numpy as np
 import pandas
+import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
@@ -380,6 +381,87 @@ def test_a_folder_by_keys_is_written_by_pandas(
     assert back.groupby("key", observed=True)["x"].sum().tolist() == pytest.approx(
         table.groupby("key")["x"].sum().tolist()
     )
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_failed_write_by_keys_leaves_the_folder_as_it_was(
+    table: pandas.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    target = tmp_path / "keyed"
+    if there:
+        table.to_parquet(target, partition_cols=["key"])
+    before = sorted(tmp_path.rglob("*"))
+    written = pyarrow.dataset.write_dataset
+
+    def failing(*args: Any, **kwargs: Any) -> None:
+        written(*args, **kwargs)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pyarrow.dataset, "write_dataset", failing)
+
+    with pytest.raises(OSError, match="No space left"):
+        pd.from_pandas(table).to_parquet(target, partition_cols=["key"])
+
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_files_by_keys_are_added_to_a_folder_that_is_there(
+    table: pandas.DataFrame, tmp_path: Path
+) -> None:
+    target = tmp_path / "keyed"
+    for frame in (pd.from_pandas(table), table):
+        frame.to_parquet(target, partition_cols=["key"])
+    pd.from_pandas(table).to_parquet(target, partition_cols=["key"])
+
+    assert len(pandas.read_parquet(target)) == 3 * len(table)
+    assert left_over(tmp_path) == []
+
+
+def test_moves_that_fail_are_taken_back(
+    table: pandas.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "keyed"
+    table.to_parquet(target, partition_cols=["key"])
+    before = sorted(tmp_path.rglob("*"))
+    rename, moved = Path.rename, []
+
+    def failing(self: Path, place: Path) -> Path:
+        moved.append(place)
+        if len(moved) == 4:
+            raise OSError(28, "No space left on device")
+        return rename(self, place)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="No space left"):
+        pd.from_pandas(table).to_parquet(target, partition_cols=["key"])
+
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("way", ["one partition", "three partitions"])
+def test_a_function_that_raises_names_its_row_and_writes_nothing(
+    parquet: Path, tmp_path: Path, table: pandas.DataFrame, way: str
+) -> None:
+    pd.set_option("raylab.npartitions", 1 if way == "one partition" else 3)
+    target = tmp_path / "scores.parquet"
+    target.write_bytes(b"old")
+    bad = int(np.flatnonzero(table["small"] > 0)[100])
+
+    def score(row: Any) -> float:
+        if row.name == bad:
+            raise ValueError("no score")
+        return float(row["x"])
+
+    df = pd.read_parquet(parquet)
+
+    with pytest.raises(ValueError, match="no score") as caught:
+        df.assign(score=df.apply(score, axis=1)).to_parquet(target)
+
+    (note,) = caught.value.__notes__
+    assert f"raised on row {bad} " in note
+    assert "partition" in note
+    assert target.read_bytes() == b"old"
+    assert left_over(tmp_path) == []
 
 
 def test_small_frames_in_memory_are_written_whole_too(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.nodes import Scan
 from raylab.frame.plan.schema import NotNative
 from raylab.frame.sources.files import Options, file_system, is_url
-from raylab.frame.sources.replacing import is_path, opened, replacing
+from raylab.frame.sources.replacing import adding_to_folder, is_path, opened, replacing
 
 Arguments = dict[str, Any]
 Native = Callable[[FrameState, str, Arguments, Any], None]
@@ -113,6 +113,10 @@ def _writer(owner: type, name: str, native: Native | None) -> Callable[..., Any]
         if name == "to_parquet" and arguments.pop("parts", False):
             keep_own_source(self, str(path))
             return write_parts(self, path, arguments)
+        if is_path(path) and _adds_to_folder(path, arguments):
+            keep_own_source(self, str(Path(path).expanduser()))
+            with adding_to_folder(str(Path(path).expanduser())) as folder:
+                return base(self, folder, **arguments)
         if not is_path(path) or not _replaces(path, arguments):
             return base(self, *args, **kwargs)
         path = os.fspath(path).removeprefix("file://")
@@ -137,6 +141,13 @@ def _replaces(path: Any, arguments: Arguments) -> bool:
         return False
     mode = str(arguments.get("mode", "w"))
     return mode.startswith("w")
+
+
+def _adds_to_folder(path: Any, arguments: Arguments) -> bool:
+    """Whether a call adds files to a local folder, by keys, whatever is in it already."""
+    others = ("filesystem", "existing_data_behavior")
+    by_keys = arguments.get("partition_cols") and not any(arguments.get(o) for o in others)
+    return bool(by_keys) and not is_url(os.fspath(path))
 
 
 def keep_own_source(frame: Any, path: str) -> None:

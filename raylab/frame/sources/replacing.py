@@ -89,6 +89,53 @@ def replacing_folder(path: str, suffix: str) -> Iterator[Path]:
 
 
 @contextmanager
+def adding_to_folder(path: str) -> Iterator[str]:
+    """A folder to fill with files that go to another one when the block ends well.
+
+    What is not there yet appears as a whole. A folder that is there gets the files one after the
+    other, each whole; when one of them cannot go there, none stays. When the block raises, nothing
+    has changed.
+
+    Args:
+        path: of a local folder; one that is there keeps its files, but for those of the same name.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_dir():
+        yield path  # an error that the writer words
+        return
+    folder = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    folder.mkdir(parents=True)
+    try:
+        yield str(folder)
+        for written in folder.rglob("*"):
+            sync(written)
+        if target.exists():
+            _move_files(folder, target)
+        else:
+            folder.rename(target)
+        sync(target.parent)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move_files(folder: Path, target: Path) -> None:
+    """All files to the same places in another folder, or none of those that were not there."""
+    new: list[Path] = []
+    try:
+        for written in sorted(p for p in folder.rglob("*") if p.is_file()):
+            place = target / written.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not place.exists():
+                new.append(place)
+            written.rename(place)
+            sync(place.parent)
+    except BaseException:
+        for place in new:
+            place.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
 def _replacing_remote(url: str, options: Options) -> Iterator[str]:
     """As ``replacing``; the move at the end is as atomic as the file system makes it."""
     system, inner = file_system(url, options)
