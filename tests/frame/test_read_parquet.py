@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,42 @@ def test_filters_leave_out_files(folder: Path) -> None:
     with pytest.raises(pa.ArrowInvalid, match=r"year=2020/.*part.parquet"):
         pd.read_parquet(folder)
     assert len(pd.read_parquet(folder / "year=2021")) == len(kept)
+
+
+CHOICES = {
+    "equal": lambda df: df["year"] == 2021,
+    "unequal": lambda df: df["year"] != 2021,
+    "equal to none": lambda df: df["year"] == 1,
+    "unequal to all": lambda df: df["year"] != 1,
+    "some": lambda df: df["year"].isin([2020, 2022, 7]),
+    "none": lambda df: df["year"].isin([]),
+    "with others": lambda df: (df["year"] == 2021) & (df["shop"] == "a b") & (df["x"] > 0),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_whole_numbers_in_folder_names_choose_rows(
+    folder: Path, choice: str, partitions: int
+) -> None:
+    chosen = CHOICES[choice]
+    expected = pandas.read_parquet(folder)
+    df = pd.read_parquet(folder)
+
+    assert_native(df[chosen(df)], expected[chosen(expected)])
+
+
+def test_only_the_files_of_a_chosen_key_are_read(folder: Path, partitions: int) -> None:
+    expected = pandas.read_parquet(folder)
+    df = pd.read_parquet(folder)
+    for file in folder.glob("year=202[02]/*/*"):
+        told, content = file.stat(), bytearray(file.read_bytes())
+        content[4:400] = b"\xff" * 396  # pages that nobody could read
+        file.write_bytes(content)
+        os.utime(file, ns=(told.st_atime_ns, told.st_mtime_ns))
+
+    with pytest.raises(ExecutionError):
+        pd.read_parquet(folder)["x"].sum()
+    assert_native(df[df["year"] == 2021][["x"]], expected[expected["year"] == 2021][["x"]])
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.core.arrays.categorical import CategoricalAccessor
 
@@ -12,9 +14,9 @@ from raylab.frame.facade.accessors import LazyAccessor
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.base import wrap
 from raylab.frame.facade.state import SeriesState, settle
-from raylab.frame.plan.expressions import Column, call
+from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.nodes import HIDDEN, Distinct, Filter, Project
-from raylab.frame.plan.schema import NotNative, is_category
+from raylab.frame.plan.schema import NotNative, is_category, is_number_key
 
 _TEXT = f"{HIDDEN}category"
 
@@ -92,11 +94,30 @@ def as_text(series: SeriesState) -> SeriesState:
 
 
 def compared(series: SeriesState, other: Any, name: str) -> SeriesState:
-    """``==`` and ``!=`` with one string.
+    """``==`` and ``!=`` with one string, or of the whole numbers in folder names with one of them.
 
     Raises:
         NotNative: another comparison, which asks for the order of the categories.
     """
-    if name not in ("eq", "ne") or not isinstance(other, str):
+    numbers = is_number_key(series.field.dtype)
+    fits = isinstance(other, int | np.integer if numbers else str) and not isinstance(other, bool)
+    if name not in ("eq", "ne") or not fits:
         raise NotNative(f"{name} of categories")
+    if numbers and other not in series.field.dtype.categories:  # type: ignore[union-attr]  # a category
+        return series.mapped(Literal(name == "ne"))
     return series.mapped(call("category_is", series.expr, value=str(other), differs=name == "ne"))
+
+
+def among_numbers(series: SeriesState, values: Any) -> SeriesState:
+    """``isin`` of the whole numbers in folder names.
+
+    Raises:
+        NotNative: other values than whole numbers.
+    """
+    if not isinstance(values, list | tuple | set | range) or not all(
+        type(v) is int for v in values
+    ):
+        raise NotNative("categories among other values than whole numbers")
+    tests = [compared(series, value, "eq").expr for value in values]
+    none: Expr = Literal(False)
+    return series.mapped(reduce(lambda a, b: call("or", a, b), tests) if tests else none)

@@ -13,14 +13,14 @@ from pandas.api.types import is_dict_like, is_list_like, is_scalar
 from raylab.frame import support
 from raylab.frame.execution import engine
 from raylab.frame.facade.base import LazyObject, native, state_of, wrap
-from raylab.frame.facade.categories import as_category, as_text
+from raylab.frame.facade.categories import among_numbers, as_category, as_text
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.operators import binary, constant
 from raylab.frame.facade.selection import evaluated, label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import Filter, Slice
-from raylab.frame.plan.schema import STR, NotNative, is_category, kind_of
+from raylab.frame.plan.schema import STR, NotNative, is_category, is_number_key, kind_of
 
 _series_where = support.NATIVE["Series", "where"]
 _series_clip = support.NATIVE["Series", "clip"]
@@ -179,6 +179,8 @@ def _clipped_by_rows(series: SeriesState, lower: Any, upper: Any) -> SeriesState
 @native(pd.Series, name="isin")
 def isin_series(series: SeriesState, values: Any) -> SeriesState:
     series = settle(series)
+    if is_number_key(series.field.dtype):
+        return among_numbers(series, values)
     if is_category(series.field.dtype):
         series = as_text(series)
     if isinstance(values, list | tuple | set):

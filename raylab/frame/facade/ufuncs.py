@@ -18,7 +18,7 @@ from raylab.frame.facade.state import FrameState, SeriesState, settle
 from raylab.frame.kernels.operators import constant_key
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import Filter, Slice
-from raylab.frame.plan.schema import FLOAT64, NotNative, is_category
+from raylab.frame.plan.schema import FLOAT64, NotNative, is_category, is_number_key
 
 
 def combined(state: SeriesState, other: Any, name: str, *, swapped: bool = False) -> SeriesState:
@@ -31,7 +31,7 @@ def combined(state: SeriesState, other: Any, name: str, *, swapped: bool = False
         swapped: the other side is the first argument.
     """
     state = settle(state)
-    if is_category(state.field.dtype):
+    if is_category(state.field.dtype) or is_number_key(state.field.dtype):
         return compared(state, other, name)
     if isinstance(other, pd.Series):
         state, expr = aligned(state, other)

@@ -9,7 +9,7 @@ import polars as pl
 from raylab.frame.kernels.registry import Context, Operand, function
 from raylab.frame.kernels.types import physical
 from raylab.frame.plan.functions import Params
-from raylab.frame.plan.schema import BOOL, STR, Dtype, Field, NotNative, is_category
+from raylab.frame.plan.schema import BOOL, STR, Dtype, Field, NotNative, is_category, is_number_key
 
 
 def _categories(field: Field) -> pd.Index:
@@ -20,7 +20,8 @@ def _categories(field: Field) -> pd.Index:
 
 
 def _truth(fields: tuple[Field, ...], _: Params) -> Field:
-    _categories(fields[0])
+    if not is_number_key(fields[0].dtype):
+        _categories(fields[0])
     return Field(BOOL, nullable=False)
 
 

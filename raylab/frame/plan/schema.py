@@ -190,6 +190,13 @@ def is_category(dtype: Dtype) -> bool:
     return categories is not None and categories.dtype == STR and len(categories) > 0
 
 
+def is_number_key(dtype: Dtype) -> bool:
+    """True for the categories of whole numbers that folder names tell, held by their texts."""
+    if not isinstance(dtype, pd.CategoricalDtype) or dtype.categories is None:
+        return False
+    return bool(dtype.categories.dtype == np.dtype("int32")) and not dtype.ordered
+
+
 def same_dtype(one: Dtype, other: Dtype) -> bool:
     """Equality; categories also in the same order, at which pandas' own equality does not look."""
     if isinstance(one, pd.CategoricalDtype) and isinstance(other, pd.CategoricalDtype):
