@@ -9,6 +9,7 @@ import polars as pl
 from raylab.frame.execution import exchanges
 from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.physical import Exchange, Stage
+from raylab.frame.execution.progress import StageBars
 from raylab.frame.plan.nodes import Node
 
 _OPTIMIZATIONS = pl.QueryOptFlags(join_order=False)
@@ -22,7 +23,8 @@ def run_stages(last: Stage, members: dict[str, pl.Series]) -> list[pl.DataFrame]
         last: the stage, with all that come before it.
         members: the values of each ``Membership``, by fingerprint.
     """
-    return _Run(members).stage(last)
+    with StageBars() as bars:
+        return _Run(members, bars).stage(last)
 
 
 def run_fragment(
@@ -37,17 +39,19 @@ def run_fragment(
 class _Run:
     """One execution; a stage that feeds several others runs once."""
 
-    def __init__(self, members: dict[str, pl.Series]) -> None:
+    def __init__(self, members: dict[str, pl.Series], bars: StageBars) -> None:
         self._members = members
+        self._bars = bars
         self._done: dict[int, list[pl.DataFrame]] = {}
 
     def stage(self, stage: Stage) -> list[pl.DataFrame]:
         if id(stage) not in self._done:
             inputs = [self._exchanged(exchange, stage.partitions) for exchange in stage.inputs]
-            self._done[id(stage)] = [
-                run_fragment(plan, list(parts), self._members, ordered=stage.ordered)
-                for plan, parts in zip(stage.plans, _by_task(inputs, stage), strict=True)
-            ]
+            self._bars.expect(id(stage), stage.plans[0].describe(), stage.partitions)
+            done = self._done[id(stage)] = []
+            for plan, parts in zip(stage.plans, _by_task(inputs, stage), strict=True):
+                done.append(run_fragment(plan, list(parts), self._members, ordered=stage.ordered))
+                self._bars.done(id(stage))
         return self._done[id(stage)]
 
     def _exchanged(self, exchange: Exchange, tasks: int) -> list[pl.DataFrame]:

@@ -19,6 +19,7 @@ from raylab.frame.execution import exchanges
 from raylab.frame.execution.blocks import Block, own_memory
 from raylab.frame.execution.estimates import scanned_bytes
 from raylab.frame.execution.physical import Exchange, Stage
+from raylab.frame.execution.progress import StageBars
 from raylab.frame.execution.shipping import Shipping
 from raylab.frame.execution.tasks import (
     Delivery,
@@ -63,9 +64,10 @@ def stream_on_ray(last: Stage, members: dict[str, pl.Series]) -> Iterator[pl.Dat
 def persist_on_ray(last: Stage, members: dict[str, pl.Series]) -> list[Partition]:
     """The partitions of a plan, computed on the cluster and left there; raises as above."""
     connect()
-    run = _Run(last, members)
-    parts = run.stage(last)
-    told = run.summaries()
+    with StageBars() as bars:
+        run = _Run(last, members, bars)
+        parts = run.stage(last)
+        told = run.summaries()
     publish("", "frame", {"frame_tasks": 0, "frame_bytes": sum(s.nbytes for s in told.values())})
     summaries = [told[part.summary] for part in parts]
     return [
@@ -93,7 +95,7 @@ class _Part:
 class _Run:
     """One execution: submits the tasks of all stages; a stage that feeds several runs once."""
 
-    def __init__(self, last: Stage, members: dict[str, pl.Series]) -> None:
+    def __init__(self, last: Stage, members: dict[str, pl.Series], bars: StageBars) -> None:
         limit = max(_LEAST_IN_FLIGHT, runtime.object_store_bytes() // 2)
         self._flow = runtime.Flow(limit, _ENVIRONMENT)
         self._shipping = Shipping()
@@ -102,6 +104,9 @@ class _Run:
         self._users = _users(last)
         self._whole: dict[int, list[_Part]] = {}
         self._labels: dict[Any, str] = {}
+        self._bars = bars
+        self._stages: dict[Any, int] = {}
+        self._told: dict[Any, Summary] = {}
 
     def stage(self, stage: Stage) -> list[_Part]:
         """The partitions of a stage, each as one block."""
@@ -115,12 +120,21 @@ class _Run:
         Raises:
             ExecutionError: the first task that failed.
         """
-        return {reference: _get(reference, label) for reference, label in self._labels.items()}
+        for reference in self._labels:
+            self._wait(reference)
+        return self._told
+
+    def _wait(self, summary: Any) -> None:
+        """Waits for a task; raises as above."""
+        if summary not in self._told:
+            self._told[summary] = _get(summary, self._labels[summary])
+            self._bars.done(self._stages[summary])
 
     def _submit(self, stage: Stage, output: Output) -> list[list[_Part]]:
         """Submits the tasks of a stage; gives the pieces of each."""
         fed = [self._fed(exchange, stage.partitions) for exchange in stage.inputs]
         made = []
+        self._bars.expect(id(stage), stage.plans[0].describe(), stage.partitions)
         for number, plan in enumerate(stage.plans):
             arguments = _Arguments(self._members)
             for exchange, feeds in zip(stage.inputs, fed, strict=True):
@@ -143,6 +157,7 @@ class _Run:
                 label=label,
             )
             self._labels[summary] = label
+            self._stages[summary] = id(stage)
             publish("", "frame", {"frame_tasks": self._flow.pending})
             made.append([_Part(block, size // output.pieces, summary) for block in blocks])
         for exchange in stage.inputs:
@@ -186,6 +201,8 @@ class _Run:
     def _ranged(self, exchange: Exchange, count: int) -> list[list[_Part]]:
         """The pieces of each partition between bounds that are chosen here, from samples."""
         parts, order = self._parts(exchange), exchange.order
+        for part in parts:
+            self._wait(part.summary)
         samples = [self._cut([part], 1, sampled, order, count)[0][0].block for part in parts]
         chosen = [_get(sample, "a sample").frame for sample in samples]
         bounds = Block(exchanges.choose_bounds(chosen, order, count))
