@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from raylab.errors import ExecutionError
@@ -68,13 +69,12 @@ class EachGroup:
         index = levels[0] if len(levels) == 1 else pd.MultiIndex.from_arrays(levels)
         frame = pd.DataFrame(columns, index=index, copy=False)
         keys = [frame[key] for key in self.keys]
-        positions = pd.Series(rows[self.position].to_numpy(), index=index)
         done: list[tuple[int, list[Any]]] = []
         failure: tuple[int, Any, Exception, str] | None = None
-        first = positions.groupby(keys, sort=False, dropna=self.dropna).first().tolist()
         only = self.parts[0] if len(self.parts) == 1 else None
         chosen: Any = frame if only is None else frame[_labels(only)]  # once, not in each group
         groups = chosen.groupby(keys, sort=False, dropna=self.dropna)
+        first = rows[self.position].to_numpy()[first_rows(groups)].tolist()
         for place, (key, group) in zip(first, groups, strict=True):
             name = key[0] if len(self.keys) == 1 else key
             try:
@@ -93,6 +93,15 @@ class EachGroup:
         if self.named:
             object.__setattr__(given, "name", name)
         return part.function(given)
+
+
+def first_rows(groups: Any) -> np.ndarray[Any, Any]:
+    """The position of the first row of each group, in the order of pandas' groups."""
+    numbers = groups.ngroup().to_numpy()  # missing where a key is
+    backwards = np.flatnonzero(numbers >= 0)[::-1]
+    first = np.empty(groups.ngroups, dtype=np.int64)
+    first[numbers[backwards].astype(np.int64)] = backwards  # the first one is written last
+    return first
 
 
 def _labels(part: Part) -> str | list[str]:

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame.execution import engine
-from raylab.frame.execution.grouped_tasks import EachGroup, Part, run_groups
+from raylab.frame.execution.grouped_tasks import EachGroup, Part, first_rows, run_groups
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.aggregating import aggregate_frame, aggregate_series
 from raylab.frame.facade.base import native
@@ -56,11 +55,7 @@ class _Results:
         task = EachGroup(tuple(parts), dtypes, levels, tuple(keys), position, group.dropna, named)
         by_place = run_groups(OpaqueGroups(RowNumber(rows, position), task, tuple(keys)))
         self.groupby = _pandas_groups(group, values)
-        numbers = values.index
-        places = pd.Series(np.arange(len(numbers)), index=numbers)
-        by = [values[key] for key in keys]
-        first = places.groupby(by, sort=group.sort, dropna=group.dropna).first()
-        self._results = [by_place[int(place)] for place in first]
+        self._results = [by_place[place] for place in first_rows(self.groupby).tolist()]
 
     def of(self, part: int) -> Iterator[Any]:
         """The results of one part, in the order of the groups."""
@@ -68,8 +63,11 @@ class _Results:
 
 
 def _with_keys(group: GroupState) -> tuple[FrameState, list[str]]:
-    """The frame with its keys as further columns, and their labels."""
-    frame = group.frame.settled(group.frame.columns).pinned()
+    """The columns that are chosen or grouped by, the keys as further ones, and their labels."""
+    frame = group.frame
+    if group.selected is not None:
+        frame = frame.select(c for c in frame.columns if c in group.labels or c in group.values)
+    frame = frame.settled(frame.columns).pinned()
     keys: dict[str, Expr] = {f"{_KEY}{i}": expr for i, (_, expr) in enumerate(group.keys)}
     return frame.assign(keys), list(keys)
 
