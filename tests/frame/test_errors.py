@@ -50,7 +50,7 @@ def test_unknown_label_raises_at_once(
     with pytest.raises(KeyError) as expected:
         UNKNOWN[name](pandas, table)
     lazy = pd.read_parquet(tmp_path / "table.parquet")
-    monkeypatch.setattr(engine, "run", lambda *_, **__: pytest.fail("it was computed"))
+    monkeypatch.setattr(engine, "_prepared", lambda *_, **__: pytest.fail("it was computed"))
 
     with pytest.raises(KeyError) as raised:
         UNKNOWN[name](pd, lazy)

@@ -11,10 +11,12 @@ import polars as pl
 import pytest
 
 import raylab.frame as pd
-from raylab.frame.execution import engine
+from raylab.frame.execution import engine, uses
 from raylab.frame.execution.lowering import Lowering
 from raylab.frame.facade.state import value_node
 from raylab.frame.optimizer import optimize
+from raylab.frame.optimizer.rewriting import walk_distinct
+from raylab.frame.plan.nodes import Join
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +32,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Notes each plan that the engine is given."""
-    noted: list[str] = []
-    run: Any = engine.run
+def joins(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Notes how many joins each run of the engine has."""
+    noted: list[int] = []
+    root: Any = Lowering.root
 
-    def noting(node: Any, *, ordered: bool) -> pl.DataFrame:
-        noted.append(node.describe())
-        frame: pl.DataFrame = run(node, ordered=ordered)
+    def noting(self: Lowering, node: Any, *, ordered: bool) -> pl.LazyFrame:
+        noted.append(sum(isinstance(below, Join) for below in walk_distinct(node)))
+        frame: pl.LazyFrame = root(self, node, ordered=ordered)
         return frame
 
-    monkeypatch.setattr(engine, "run", noting)
+    monkeypatch.setattr(Lowering, "root", noting)
     return noted
 
 
@@ -50,7 +52,7 @@ def _joined(module: Any, files: Path) -> Any:
     return rows[rows["amount"] > 1.0]
 
 
-def test_reductions_of_one_column_of_a_join_take_one_run(files: Path, runs: list[str]) -> None:
+def test_reductions_of_one_column_of_a_join_take_one_run(files: Path, joins: list[int]) -> None:
     expected = _joined(pandas, files)["amount"]
     amount = _joined(pd, files)["amount"]
 
@@ -60,7 +62,7 @@ def test_reductions_of_one_column_of_a_join_take_one_run(files: Path, runs: list
     wanted += [expected.max(), expected.std(), expected.var()]
     np.testing.assert_allclose(results, wanted, rtol=1e-12)
     assert amount.count() == expected.count()
-    assert len(runs) == 1
+    assert sum(joins) == 1
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
@@ -92,3 +94,120 @@ def test_a_join_that_is_read_twice_is_computed_once(files: Path) -> None:
     pandas.testing.assert_frame_equal(
         best.to_pandas(), merged.sort_values("city", ignore_index=True)
     )
+
+
+def _reductions(rows: Any) -> list[float]:
+    """Ten questions about two columns."""
+    functions = ["sum", "mean", "min", "max", "median"]
+    return [getattr(rows[c], f)() for c in ("amount", "city") for f in functions]
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_ten_reductions_of_a_join_compute_it_twice(
+    files: Path, joins: list[int], partitions: int
+) -> None:
+    pd.set_option("raylab.npartitions", partitions)
+
+    results = _reductions(_joined(pd, files))
+
+    np.testing.assert_allclose(results, _reductions(_joined(pandas, files)), rtol=1e-12)
+    assert sum(joins) <= 2 * partitions  # by the first question, and by the one that keeps it
+
+
+def test_columns_that_are_held_are_reduced_in_one_run(files: Path, joins: list[int]) -> None:
+    rows = _joined(pd, files)
+    amount, city = rows["amount"], rows["city"]
+
+    results = [amount.sum(), amount.mean(), city.sum(), city.max(), amount.max(), city.std()]
+
+    expected = _joined(pandas, files)
+    amounts, cities = expected["amount"], expected["city"]
+    wanted = [amounts.sum(), amounts.mean(), cities.sum(), cities.max(), amounts.max()]
+    np.testing.assert_allclose(results, [*wanted, cities.std()], rtol=1e-12)
+    assert sum(joins) == 1
+
+
+def test_what_the_second_trigger_needed_is_kept_in_order(files: Path, joins: list[int]) -> None:
+    rows, expected = _joined(pd, files), _joined(pandas, files)
+
+    assert rows["amount"].max() == expected["amount"].max()
+    assert rows["city"].median() == expected["city"].median()
+    found = rows[["amount", "city"]].to_pandas()
+
+    pandas.testing.assert_frame_equal(found, expected[["amount", "city"]])
+
+
+def test_a_column_that_was_not_kept_costs_one_run_for_all_columns(
+    files: Path, joins: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses, "_LITTLE", 0)
+    rows = _joined(pd, files).assign(a=1, b=2)
+    for column in ("amount", "city", "customer", "amount", "customer"):
+        rows[column].median()
+        rows[column].nunique()
+
+    assert sum(joins) == 3
+
+
+def test_one_trigger_keeps_nothing(files: Path) -> None:
+    rows = _joined(pd, files)
+    rows["amount"].sum()
+
+    assert [frame.height for frame in engine.CACHE._frames.values()] == [1]
+
+
+def test_rows_beyond_the_budget_are_not_kept(files: Path, joins: list[int]) -> None:
+    pd.set_option("raylab.cache_bytes", 1_000_000)
+    rows, expected = _joined(pd, files), _joined(pandas, files)
+
+    assert [rows["city"].median(), rows["city"].nunique()] == [expected["city"].median(), 9]
+    np.testing.assert_allclose(rows["amount"].median(), expected["amount"].median())
+    assert sum(joins) == 3
+    assert engine.CACHE.nbytes < 1_000_000
+
+
+def test_rows_that_were_guessed_to_fit_are_dropped_when_they_do_not(
+    tmp_path: Path, joins: list[int]
+) -> None:
+    pandas.DataFrame({"k": np.zeros(1_000), "x": np.arange(1_000.0)}).to_parquet(tmp_path / "a")
+    pandas.DataFrame({"k": np.zeros(1_000), "y": np.arange(1_000.0)}).to_parquet(tmp_path / "b")
+    pd.set_option("raylab.cache_bytes", 8_000_000)  # the product of the two has 1,000,000 rows
+    rows = pd.read_parquet(tmp_path / "a").merge(pd.read_parquet(tmp_path / "b"), on="k")
+
+    results = [rows["x"].median(), rows["y"].median(), rows["x"].nunique(), rows["y"].nunique()]
+
+    assert results == [499.5, 499.5, 1_000, 1_000]
+    assert sum(joins) == 4
+    assert engine.CACHE.nbytes < 1_000
+
+
+def test_kept_rows_outlive_their_file_and_new_files_give_new_rows(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pandas.DataFrame({"k": [1, 1, 2], "x": [1.0, 2.0, 3.0]}).to_parquet(path)
+
+    def rows() -> Any:
+        df = pd.read_parquet(path)
+        return df.merge(df.groupby("k", as_index=False).agg(most=("x", "max")), on="k")
+
+    old = rows()
+    assert [old["x"].sum(), old["most"].sum()] == [6.0, 7.0]
+    pandas.DataFrame({"k": [1, 1], "x": [10.0, 20.0]}).to_parquet(path)
+
+    assert rows()["x"].sum() == 30.0
+    assert old["most"].median() == 2.0
+
+
+def test_rows_that_were_only_counted_are_kept_with_a_column(files: Path, joins: list[int]) -> None:
+    rows, expected = _joined(pd, files), len(_joined(pandas, files))
+
+    assert [len(rows), len(rows[["city"]]), int(rows["city"].count())] == [expected] * 3
+    assert rows.assign(z=1.5)["z"].sum() == 1.5 * expected
+    assert sum(joins) <= 2
+
+
+def test_a_head_does_not_compute_the_whole_join(files: Path) -> None:
+    rows = _joined(pd, files)
+    rows["amount"].sum()
+
+    assert len(rows.head(3).to_pandas()) == 3
+    assert all(frame.height <= 3 for frame in engine.CACHE._frames.values())

@@ -56,13 +56,13 @@ COMPUTING: dict[str, Callable[[Any], Any]] = {
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each plan that was run."""
     counted: list[int] = []
-    run = engine.run
+    run = engine._prepared
 
     def counting(*args: Any, **kwargs: Any) -> Any:
         counted.append(1)
         return run(*args, **kwargs)
 
-    monkeypatch.setattr(engine, "run", counting)
+    monkeypatch.setattr(engine, "_prepared", counting)
     return counted
 
 

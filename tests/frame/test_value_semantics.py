@@ -15,6 +15,7 @@ import raylab.frame as pd
 from raylab.errors import FallbackError, MemoryBudgetError, SourceChangedError
 from raylab.frame import support
 from raylab.frame.execution import engine
+from raylab.frame.execution.lowering import Lowering
 
 
 @pytest.fixture
@@ -103,8 +104,8 @@ def test_a_frame_can_be_written_onto_its_own_source(path: Path) -> None:
 
 def test_two_threads_compute_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
-    collect = engine.collect
-    monkeypatch.setattr(engine, "collect", lambda plan: (runs.append(1), collect(plan))[1])
+    root = Lowering.root
+    monkeypatch.setattr(Lowering, "root", lambda *a, **k: (runs.append(1), root(*a, **k))[1])
     df = pd.read_parquet(path)
     both = [df[df.x > 1], df[df.x > 1]]
     start = threading.Barrier(2)
@@ -200,8 +201,8 @@ def test_a_dtype_that_depends_on_data_is_that_of_pandas(
 
 def test_one_result_is_computed_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
-    collect = engine.collect
-    monkeypatch.setattr(engine, "collect", lambda plan: (runs.append(1), collect(plan))[1])
+    root = Lowering.root
+    monkeypatch.setattr(Lowering, "root", lambda *a, **k: (runs.append(1), root(*a, **k))[1])
     df = pd.read_parquet(path)
     sums = df.groupby("k", as_index=False).x.sum()
 

@@ -27,15 +27,21 @@ class ResultCache:
     def __len__(self) -> int:
         return len(self._frames)
 
+    @property
+    def nbytes(self) -> int:
+        """The size of all that is kept."""
+        return self._bytes
+
     def get(self, node: Node, columns: frozenset[str]) -> pl.DataFrame | None:
         """The node's rows with at least these columns, in its order, if they are kept."""
-        if not self._frames:
-            return None
+        return self._get(node.fingerprint, columns) if self._frames else None
+
+    def _get(self, fingerprint: str, columns: frozenset[str]) -> pl.DataFrame | None:
         with self._lock:
-            frame = self._frames.get(node.fingerprint)
+            frame = self._frames.get(fingerprint)
             if frame is None or not columns <= frozenset(frame.columns):
                 return None
-            self._frames.move_to_end(node.fingerprint)
+            self._frames.move_to_end(fingerprint)
             return frame
 
     def put(self, fingerprint: str, frame: pl.DataFrame) -> None:
@@ -57,21 +63,22 @@ class ResultCache:
                 _, dropped = self._frames.popitem(last=False)
                 self._bytes -= int(dropped.estimated_size())
 
-    def compute_once(self, node: Node, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        """The node's rows: kept ones, or computed by one thread while others wait."""
-        columns = frozenset(node.schema)
+    def compute_once(
+        self, fingerprint: str, columns: frozenset[str], compute: Callable[[], pl.DataFrame]
+    ) -> pl.DataFrame:
+        """Rows with at least these columns: kept ones, or computed by one thread; others wait."""
         with self._lock:
-            running = self._running.setdefault(node.fingerprint, threading.Lock())
+            running = self._running.setdefault(fingerprint, threading.Lock())
         try:
             with running:
-                frame = self.get(node, columns)
+                frame = self._get(fingerprint, columns)
                 if frame is None:
                     frame = compute()
-                    self.put(node.fingerprint, frame)
-                return frame.select(list(node.schema))
+                    self.put(fingerprint, frame)
+                return frame
         finally:
             with self._lock:
-                self._running.pop(node.fingerprint, None)
+                self._running.pop(fingerprint, None)
 
     def clear(self) -> None:
         """Forgets everything."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -20,22 +20,21 @@ from raylab.frame.execution.local import run_stages
 from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.placement import Placement, choose, partitions_on_ray
 from raylab.frame.execution.planner import plan_stages
+from raylab.frame.execution.uses import SHARE, USES, Wanted, reused
 from raylab.frame.kernels.carrying import taken_out
 from raylab.frame.optimizer import optimize
-from raylab.frame.optimizer.rewriting import walk
+from raylab.frame.optimizer.rewriting import walk, walk_distinct
 from raylab.frame.optimizer.windows import compute_windows
-from raylab.frame.plan.expressions import Expr, Literal, Membership
+from raylab.frame.plan.expressions import Column, Expr, Literal, Membership
 from raylab.frame.plan.nodes import (
     Aggregate,
     AggregateCall,
     Node,
+    Project,
     Scan,
 )
 from raylab.frame.sources.memory import FrameSource
 from raylab.frame.sources.stored import StoredSource
-
-_STREAMED_SHARE = 4
-"""Results above this part of the cache are not kept by a writer, which needs them only once."""
 
 
 def execute(node: Node) -> pl.DataFrame:
@@ -46,7 +45,7 @@ def execute(node: Node) -> pl.DataFrame:
         ExecutionError: the engine failed; the cause says why.
     """
     plan = compute_windows(node)
-    return CACHE.compute_once(plan, lambda: run(plan, ordered=True))
+    return _once(plan, lambda: run(plan, ordered=True))
 
 
 def persist(node: Node) -> Scan:
@@ -67,7 +66,41 @@ def _prepared(node: Node) -> tuple[Node, dict[str, pl.Series]]:
 
 
 def run(node: Node, *, ordered: bool) -> pl.DataFrame:
-    """The rows of a plan, computed now; nothing is kept."""
+    """The rows of a plan, computed now; what an earlier trigger computed, too, is kept."""
+    return _run_keeping(node, reused(node, ordered=ordered), ordered=ordered)
+
+
+def _run_keeping(node: Node, wanted: Mapping[str, Wanted], *, ordered: bool) -> pl.DataFrame:
+    """The rows of a plan; those of some of its nodes are kept on the way."""
+    if not wanted:
+        return _run(node, ordered=ordered)
+    if not _in_one_pass(node):
+        for below in walk_distinct(node)[::-1]:
+            if below.fingerprint in wanted:
+                _keep(below, wanted[below.fingerprint])
+        return _run(node, ordered=ordered)
+    plan, members = _prepared(keeping(node, wanted))
+    lowering = Lowering(members=members)
+    last = lowering.root(plan, ordered=ordered)
+    with _engine_errors(plan):
+        *frames, result = pl.collect_all([*lowering.kept.values(), last], engine="streaming")
+    for fingerprint, frame in zip(lowering.kept, frames, strict=True):
+        limit = wanted[fingerprint].limit
+        if limit is not None and frame.height > limit:
+            USES.refuse(fingerprint)
+        else:
+            CACHE.put(fingerprint, frame)
+    return result.select(list(node.schema))
+
+
+def _keep(node: Node, wanted: Wanted) -> None:
+    """Computes and keeps rows in a run of their own; not through this process from a cluster."""
+    if wanted.limit is None or choose(node).runner == "local":
+        columns = tuple((name, Column(name)) for name in wanted.columns)
+        CACHE.put(node.fingerprint, _run(Project(node, columns), ordered=True))
+
+
+def _run(node: Node, *, ordered: bool) -> pl.DataFrame:
     plan, members = _prepared(node)
     placement = choose(plan)
     with _engine_errors(plan):
@@ -93,10 +126,10 @@ def _told(plan: Node) -> str:
 def batches(node: Node, rows: int) -> Iterator[pl.DataFrame]:
     """The rows of a plan in their order, so many at a time; at least one batch, maybe empty.
 
-    A result of a size that can be kept is kept, as by ``execute``; a larger one is never whole in
-    this process. Raises as ``execute``.
+    A result that takes a fair part of the cache is kept, as by ``execute``; a larger one is never
+    whole in this process. Raises as ``execute``.
     """
-    if estimated_bytes(node) <= settings.get("cache_bytes") // _STREAMED_SHARE:
+    if estimated_bytes(node) <= settings.get("cache_bytes") // SHARE:
         frames: Iterable[pl.DataFrame] = [execute(node)]
     else:
         frames = _streamed(node, rows)
@@ -162,8 +195,9 @@ def check_sources(node: Node) -> None:
 
 
 def has_rows(probe: Node) -> bool:
-    """Whether a plan gives any row."""
-    return int(execute_small(_counting(probe)).item()) > 0
+    """Whether a plan gives any row: a question of the library's own, no use of what is below."""
+    plan = compute_windows(_counting(probe))
+    return int(_once(plan, lambda: _run(plan, ordered=False)).item()) > 0
 
 
 def count_rows(node: Node) -> int:
@@ -185,33 +219,29 @@ Calls: TypeAlias = tuple[tuple[str, AggregateCall], ...]
 def reduce_rows(node: Node, calls: Calls, together: Calls = ()) -> pl.DataFrame:
     """One row of aggregations over all rows of a node; float aggregates below are kept.
 
+    Each aggregation is computed once, whatever others it is asked for with.
+
     Args:
         node: the rows.
         calls: what is asked for.
-        together: what is computed in the same pass where that costs little, for later questions;
-            of use when all of ``calls`` is among it.
+        together: what is computed in the same pass where that costs little, for later questions.
     """
-    plan = compute_windows(Aggregate(node, (), calls))
-    if {name for name, _ in calls} <= {name for name, _ in together} and _in_one_pass(plan):
-        plan = compute_windows(Aggregate(node, (), together))
-    return CACHE.compute_once(plan, lambda: _run_and_keep(plan))
+    asked = {c.fingerprint: c for _, c in calls}
+    plan = compute_windows(Aggregate(node, (), tuple(asked.items())))
+    if together and _in_one_pass(plan):
+        wider = {c.fingerprint: c for _, c in together} | asked
+        plan = compute_windows(Aggregate(node, (), tuple(wider.items())))
+    all_calls = Aggregate(node, (), ()).fingerprint
+    row = CACHE.compute_once(all_calls, frozenset(asked), lambda: _run_and_keep(plan))
+    return row.select(pl.col(c.fingerprint).alias(name) for name, c in calls)
 
 
 def _run_and_keep(plan: Node) -> pl.DataFrame:
-    below = inexact_aggregate(plan)
-    if below is None:
-        return run(plan, ordered=False)
-    if not _in_one_pass(plan):
-        execute(below)
-        return run(plan, ordered=False)
-    optimized, members = _prepared(keeping(plan, below))
-    lowering = Lowering(members=members)
-    last = lowering.root(optimized, ordered=False)
-    with _engine_errors(optimized):
-        *frames, result = pl.collect_all([*lowering.kept.values(), last], engine="streaming")
-    for fingerprint, frame in zip(lowering.kept, frames, strict=True):
-        CACHE.put(fingerprint, frame)
-    return result.select(list(plan.schema))
+    wanted = reused(plan, ordered=False)
+    sums = inexact_aggregate(plan)
+    if sums is not None:
+        wanted[sums.fingerprint] = Wanted(tuple(sums.schema))
+    return _run_keeping(plan, wanted, ordered=False)
 
 
 @contextmanager
@@ -244,7 +274,12 @@ def _in_one_pass(plan: Node) -> bool:
 def execute_small(node: Node) -> pl.DataFrame:
     """The rows of a plan with a small result."""
     plan = compute_windows(node)
-    return CACHE.compute_once(plan, lambda: run(plan, ordered=False))
+    return _once(plan, lambda: run(plan, ordered=False))
+
+
+def _once(plan: Node, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    names = list(plan.schema)
+    return CACHE.compute_once(plan.fingerprint, frozenset(names), compute).select(names)
 
 
 def _counting(node: Node) -> Node:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.nodes import (
     Aggregate,
@@ -15,7 +17,7 @@ from raylab.frame.plan.nodes import (
     Slice,
     TopK,
 )
-from raylab.frame.plan.schema import Dtype, kind_of
+from raylab.frame.plan.schema import Dtype, Field, kind_of
 from raylab.frame.plan.windows import Window
 
 _WIDTHS = {"bool": 1, "int": 8, "float": 8, "datetime": 8, "timedelta": 8}
@@ -23,12 +25,13 @@ _TEXT_WIDTH = 24
 """A view of 16 bytes and some text: beside numbers it is the text that makes rows wide."""
 
 
-_WORK = (Aggregate, Distinct, Join, SemiJoin, Window)
+WORK = (Aggregate, Distinct, Join, SemiJoin, Window)
+"""Nodes that do more than reading, choosing and computing row by row."""
 
 
 def is_work(node: Node) -> bool:
     """Whether more is done for a node than reading, choosing and computing row by row."""
-    return any(isinstance(below, _WORK) for below in walk(node))
+    return any(isinstance(below, WORK) for below in walk(node))
 
 
 def scanned_bytes(plan: Node) -> int:
@@ -45,7 +48,12 @@ def bytes_of_scan(scan: Scan) -> int:
 
 def estimated_bytes(node: Node) -> int:
     """The size of a node's rows."""
-    return estimated_rows(node) * sum(_width(field.dtype) for field in node.schema.values())
+    return estimated_rows(node) * row_bytes(node.schema.values())
+
+
+def row_bytes(fields: Iterable[Field]) -> int:
+    """The size of one row."""
+    return sum(_width(field.dtype) for field in fields)
 
 
 def _width(dtype: Dtype) -> int:

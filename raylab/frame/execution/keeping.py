@@ -1,12 +1,16 @@
-"""Reductions keep the float aggregates below them.
+"""Which results a run keeps for later ones, and the plan that gives them beside its own.
 
 Two runs of a streaming sum may differ in the last bits: a maximum of sums and a later filter by it
-must see the same sums. So these come out of the run of a reduction as a second result.
+must see the same sums. So the float aggregates below a reduction come out of its run as a second
+result. So do rows that an earlier trigger computed, too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from raylab.frame.execution.cache import CACHE
+from raylab.frame.execution.uses import Wanted
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.keep import Keep
@@ -21,14 +25,17 @@ def inexact_aggregate(plan: Node) -> Aggregate | None:
     return None
 
 
-def keeping(plan: Node, wanted: Node) -> Node:
-    """The plan with one of its nodes below a Keep node."""
+def keeping(plan: Node, wanted: Mapping[str, Wanted]) -> Node:
+    """The plan with some of its nodes, given by fingerprint, below Keep nodes."""
     done: dict[int, Node] = {}
 
     def visit(node: Node) -> Node:
         if id(node) not in done:
             new = node.with_children(tuple(visit(child) for child in node.children))
-            done[id(node)] = Keep(new, node.fingerprint) if node is wanted else new
+            keep = wanted.get(node.fingerprint)
+            if keep is not None:
+                new = Keep(new, node.fingerprint, keep.columns, keep.limit)
+            done[id(node)] = new
         return done[id(node)]
 
     return visit(plan)

@@ -11,6 +11,7 @@ from raylab.frame.execution import engine
 from raylab.frame.execution.conversion import to_array
 from raylab.frame.execution.estimates import is_work
 from raylab.frame.facade.base import native
+from raylab.frame.facade.pending import columns_beside
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, settle
 from raylab.frame.kernels.aggregations import as_floats
 from raylab.frame.plan.expressions import call as function_call
@@ -76,12 +77,15 @@ def _together(series: SeriesState) -> tuple[tuple[str, AggregateCall], ...]:
     """The reductions that one pass over the rows computes, whichever of them is asked for first.
 
     Where joins or aggregations lie below, the rows cost more than all of these, and the next
-    question is often about the same column.
+    question is often about the same column, or about another one that was taken from these rows.
     """
-    if series.field.dtype not in (INT64, FLOAT64) or not is_work(series.rows):
+    if not is_work(series.rows):
         return ()
     return tuple(
-        (f"{name} {params}", AggregateCall(name, series.expr, params)) for name, params in _USUAL
+        (f"{name} {params}", AggregateCall(name, one.expr, params))
+        for one in (series, *columns_beside(series))
+        if one.field.settled and one.field.dtype in (INT64, FLOAT64)
+        for name, params in _USUAL
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from raylab.frame import support
 from raylab.frame.execution.cache import CACHE
+from raylab.frame.execution.uses import USES
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.dataframe import DataFrame
 
@@ -39,3 +40,4 @@ def clear_cache() -> None:
     >>> pd.clear_cache()
     """
     CACHE.clear()
+    USES.clear()

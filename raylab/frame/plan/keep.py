@@ -12,26 +12,31 @@ from raylab.frame.plan.schema import Schema
 
 @dataclass(frozen=True, eq=False)
 class Keep(Node):
-    """The child's rows with all columns, which the run also gives as a result of their own.
+    """The child's rows, which the run also gives as a result of their own.
 
     No rule moves anything through it: what is kept must be the rows of the original plan.
 
     Attributes:
         child: the rows.
         original: the plan that they are the result of, by fingerprint.
+        columns: the columns that are kept and that may be read above.
+        limit: more rows than these are not given as a result: the first that are too many are.
     """
 
     child: Node
     original: str
+    columns: tuple[str, ...]
+    limit: int | None = None
     keeps_rows: ClassVar[bool] = True
 
     @cached_property
     def schema(self) -> Schema:
-        return self.child.schema
+        return {name: self.child.schema[name] for name in self.columns}
 
     @cached_property
     def unique(self) -> frozenset[str] | None:
-        return self.child.unique
+        unique = self.child.unique
+        return unique if unique is not None and unique <= frozenset(self.columns) else None
 
     def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
-        return (frozenset(self.child.schema),)
+        return (frozenset(self.columns),)
