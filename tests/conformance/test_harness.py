@@ -161,3 +161,4 @@ def test_folders_that_were_not_run_are_said_and_not_counted() -> None:
 
     assert list(counts) == ["frame", "total"]
     assert "Not run in this mode: series, groupby," in text
+    assert "## threshold 0, 3 partitions\n\nNot run as a whole yet" in text
