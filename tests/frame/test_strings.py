@@ -118,3 +118,16 @@ def test_results_of_pandas_own_accessors_are_raylabs(words: pandas.DataFrame) ->
     result = pd.from_pandas(words).s.str.partition("a")
 
     assert isinstance(result, pd.DataFrame)
+
+
+@pytest.mark.parametrize("dtype", ["str", "string", "string[python]"])
+def test_extract_of_strings_that_are_stored_otherwise(dtype: str, lazy: None) -> None:
+    pd.set_option("raylab.fallback", "silent")
+    expected = pandas.Series(["a1", "b2", None], dtype=dtype).str
+    result = pd.Series(["a1", "b2", None], dtype=dtype).str
+
+    named = r"(?P<letter>[a-z])(?P<digit>\d)"
+    pandas.testing.assert_frame_equal(result.extract(named).to_pandas(), expected.extract(named))
+    pandas.testing.assert_series_equal(
+        result.extract(r"(\d)", expand=False).to_pandas(), expected.extract(r"(\d)", expand=False)
+    )

@@ -204,10 +204,13 @@ def extract(text: SeriesState, pat: Any, flags: int = 0, expand: bool = True) ->
     if isinstance(pandas_result, pd.Series):
         series = text.mapped(exprs[0])
         name = text.name if pandas_result.name is None else pandas_result.name
+        _ = series.field  # refused now where the strings are stored in another way
         return SeriesState(series.rows, series.expr, name, series.index)
     if len(names) < groups:
         raise NotNative("groups without a name, whose columns are numbers")
-    return FrameState(text.rows, {names[i + 1]: e for i, e in enumerate(exprs)}, text.index)
+    frame = FrameState(text.rows, {names[i + 1]: e for i, e in enumerate(exprs)}, text.index)
+    _ = frame.fields
+    return frame
 
 
 @native(StringMethods)
