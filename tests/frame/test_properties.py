@@ -128,6 +128,7 @@ STEPS = st.one_of(
     st.tuples(st.just("concat"), COMPARISONS),
     st.tuples(st.just("isin"), COMPARISONS),
     st.tuples(st.just("reset"), st.none()),
+    st.tuples(st.just("beside itself"), st.sampled_from(["numbered", "by k"])),
 )  # fmt: skip
 
 LAST = st.one_of(
@@ -167,6 +168,8 @@ def apply(p: Any, d: Any, step: tuple[str, Any]) -> Any:
             return d[d.k.isin(d[mask(d, x)].k)]
         case "reset":
             return d.reset_index(drop=True)
+        case "beside itself":
+            return beside_itself(d, x)
         case "group":
             return grouped(d.groupby(x))
         case "group as found":
@@ -180,6 +183,16 @@ def apply(p: Any, d: Any, step: tuple[str, Any]) -> Any:
             return d[left].merge(d[d.b][right].head(8), on=key, how=how)
         case _:
             return d
+
+
+def beside_itself(d: Any, labels: str) -> Any:
+    """Columns replaced by the same ones under other labels, which are matched."""
+    if labels == "numbered":
+        other = d.reset_index(drop=True)
+    else:
+        d = d.drop_duplicates("k")
+        other = d.set_index("k")
+    return d.assign(f=other.f, s=other.s)
 
 
 def assigned(d: Any, name: str) -> dict[str, Any]:

@@ -229,7 +229,7 @@ def set_rows(frame: FrameState, key: Any, value: Any) -> FrameState:
     if isinstance(labels, slice) or not is_list_like(labels):
         raise NotNative("columns other than labels")
     everything = isinstance(rows, slice) and rows == slice(None)
-    predicate = None if everything else predicate_of(frame.rows, rows)
+    predicate = None if everything else predicate_of(frame.rows, rows, frame.index)
     if predicate is None or not all(c in frame.columns for c in labels):
         raise NotNative("row labels, or new columns")
     if not is_scalar(value) and not isinstance(value, pd.Series):

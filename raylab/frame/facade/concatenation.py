@@ -142,6 +142,9 @@ def _beside(
     series = all(isinstance(state, SeriesState) for state in states)
     if ignore_index or names is not None or (keys is not None and not series):
         raise NotNative("argument ignore_index, names or keys")
+    indexes = [state.index for state in states]
+    if len({i.names if isinstance(i, Levels) else (i.name,) for i in indexes}) > 1:
+        raise NotNative("indexes with different names")
     present = [obj for obj in objs if obj is not None]
     first = states[0]
     result = FrameState(first.rows, {}, first.index)

@@ -17,7 +17,7 @@ from raylab.frame.facade.categories import among_numbers, as_category, as_text
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.operators import binary, constant
 from raylab.frame.facade.selection import evaluated, label_list
-from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
+from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_rows, settle
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import Filter, Slice
 from raylab.frame.plan.schema import STR, NotNative, is_category, is_number_key, kind_of
@@ -86,8 +86,8 @@ def _condition(state: Any, cond: Any, *, keep: bool) -> Callable[[str], Expr]:
 
     def of(label: str) -> Expr:
         condition: SeriesState = given[label]
-        if not same_rows(condition.rows, state.rows) or condition.field.kind != "bool":
-            raise NotNative("a condition over other rows, or that is not of bools")
+        if not same_labelled_rows(condition, state) or condition.field.kind != "bool":
+            raise NotNative("a condition over other rows or labels, or that is not of bools")
         return condition.expr if keep else call("not", condition.expr)
 
     return of
@@ -102,8 +102,8 @@ def _where(state: Any, cond: Any, other: Any, *, keep: bool) -> Any:
         return chosen(state, condition(""), other)
     if isinstance(other, pd.DataFrame):
         others = state_of(other)
-        if list(others.columns) != list(state.columns) or not same_rows(others.rows, state.rows):
-            raise NotNative("other values with other rows or columns")
+        if list(others.columns) != list(state.columns) or not same_labelled_rows(others, state):
+            raise NotNative("other values with other rows, labels or columns")
         return per_column_of(state, lambda c, s: chosen(s, condition(c), wrap(others.column(c))))
     if other is not no_default and not is_scalar(other):
         raise NotNative(f"other values of type {type(other).__name__}")

@@ -20,7 +20,7 @@ from raylab.frame.facade.labelling import is_label, labelled, occurring
 from raylab.frame.facade.operators import constant
 from raylab.frame.facade.pivoting import cross_counts
 from raylab.frame.facade.selection import label_list
-from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
+from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_rows, settle
 from raylab.frame.plan.expressions import Expr, call
 from raylab.frame.plan.nodes import AggregateCall
 from raylab.frame.plan.schema import BOOL, NotNative, is_category
@@ -265,6 +265,6 @@ def _crosstab(index: Any, columns: Any) -> Any:
     one, other = state_of(index), state_of(columns)
     if not (isinstance(one, SeriesState) and isinstance(other, SeriesState)):
         raise NotNative("keys other than two series")
-    if not same_rows(one.rows, other.rows):
-        raise NotNative("series with other rows")
+    if not same_labelled_rows(one, other):
+        raise NotNative("series with other rows or labels")
     return cross_counts(one, other)

@@ -23,6 +23,7 @@ from raylab.frame.facade.state import (
     Levels,
     RangeSpec,
     SeriesState,
+    same_labelled_rows,
     same_rows,
     settle,
 )
@@ -212,7 +213,7 @@ def own_labels(frame: FrameState, by: Any) -> Any:
     except NotNative:
         return by
     own = frame.columns[by.name].fingerprint == state.expr.fingerprint
-    return by.name if own and same_rows(state.rows, frame.rows) else by
+    return by.name if own and same_labelled_rows(state, frame) else by
 
 
 def _fixed(key: Any) -> Any:

@@ -18,7 +18,7 @@ from raylab.frame.facade.alignment import aligned
 from raylab.frame.facade.base import LazyObject, native, state_of, wrap
 from raylab.frame.facade.positions import held
 from raylab.frame.facade.selection import label_list
-from raylab.frame.facade.state import FrameState, SeriesState, same_rows, settle
+from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_rows, settle
 from raylab.frame.facade.ufuncs import combined
 from raylab.frame.kernels.batches import frozen
 from raylab.frame.plan.expressions import Expr, Literal, Membership, call
@@ -87,8 +87,8 @@ def frame_binary(frame: FrameState, other: Any, operation: str) -> FrameState:
     """Every column of a frame with a constant, or with the same column of a frame of its rows."""
     if isinstance(other, pd.DataFrame):
         right = state_of(other)
-        if list(right.columns) != list(frame.columns) or not same_rows(right.rows, frame.rows):
-            raise NotNative("the other side has other rows or columns")
+        if list(right.columns) != list(frame.columns) or not same_labelled_rows(right, frame):
+            raise NotNative("the other side has other rows, labels or columns")
         others = {label: wrap(right.column(label)) for label in frame.columns}
     elif isinstance(other, pd.Series | list | tuple):
         others = _by_column(frame, other)

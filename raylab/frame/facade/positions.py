@@ -13,7 +13,7 @@ from raylab.frame.execution import engine
 from raylab.frame.facade.base import state_of
 from raylab.frame.facade.dataframe import compute_frame, compute_index, range_index
 from raylab.frame.facade.running import over
-from raylab.frame.facade.state import IndexSpec, Levels, RangeSpec, same_rows
+from raylab.frame.facade.state import IndexSpec, Levels, RangeSpec, same_labels, same_rows
 from raylab.frame.plan.expressions import Expr, Literal
 from raylab.frame.plan.fingerprint import new_token
 from raylab.frame.plan.nodes import HIDDEN, Join, Node, Project, RowNumber, Scan, Slice, hidden_name
@@ -73,18 +73,19 @@ def held(rows: Node, values: Any) -> Expr:
 
 
 def over_rows(rows: Node, index: IndexSpec, other: Any) -> Expr:
-    """A series as an expression over rows: of the same rows, or with the same RangeIndex.
+    """A series with the labels of rows as an expression over them.
+
+    It is of the same rows, or has the same RangeIndex.
 
     Raises:
         NotNative: its labels would have to be matched.
     """
     state = state_of(other)
+    if not same_labels(state.index, index):
+        raise NotNative("the other side has other labels")
     if same_rows(state.rows, rows):
         expr: Expr = state.expr
         return expr
-    if isinstance(index, Levels) or isinstance(state.index, Levels):
-        raise NotNative("the other side has other rows")
-    same = (state.index.start, state.index.step) == (index.start, index.step)
-    if not same or engine.count_rows(state.rows) != engine.count_rows(rows):
+    if isinstance(index, Levels) or engine.count_rows(state.rows) != engine.count_rows(rows):
         raise NotNative("the other side has other rows")
     return held(rows, compute_frame(state.frame("values"))["values"].array)

@@ -167,7 +167,7 @@ def query(frame: FrameState, expr: Any) -> FrameState:
     if not isinstance(expr, str):
         raise NotNative("an expression that is no string")
     label, value = evaluate(frame, expr)
-    predicate = predicate_of(frame.rows, value)
+    predicate = predicate_of(frame.rows, value, frame.index)
     if label is not None or predicate is None:
         raise NotNative("an expression that is no condition")
     return filtered(frame, predicate)

@@ -22,7 +22,6 @@ from raylab.frame.facade.state import (
     Levels,
     RangeSpec,
     SeriesState,
-    same_rows,
 )
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import HIDDEN, Distinct, Filter, Node, Slice
@@ -52,7 +51,7 @@ def label_list(frame: FrameState, labels: Any) -> list[str]:
     return found
 
 
-def predicate_of(rows: Node, mask: Any, index: IndexSpec | None = None) -> Expr | None:
+def predicate_of(rows: Node, mask: Any, index: IndexSpec) -> Expr | None:
     """The expression of a boolean mask over rows (with their index); None when it is none."""
     if isinstance(mask, pd.Series):
         state = state_of(mask)
@@ -60,12 +59,7 @@ def predicate_of(rows: Node, mask: Any, index: IndexSpec | None = None) -> Expr 
             return predicate_of(rows, _holding(mask), index)
         if state.field.kind != "bool":
             raise NotNative(f"a mask of {state.field.dtype}")
-        if index is not None:
-            return over_rows(rows, index, mask)
-        if not same_rows(state.rows, rows):
-            raise NotNative("a mask over other rows")
-        predicate: Expr = state.expr
-        return predicate
+        return over_rows(rows, index, mask)
     if isinstance(mask, np.ndarray | list | pd.api.extensions.ExtensionArray):
         values = np.asarray(mask)
         if values.dtype == bool and values.ndim == 1 and len(values):

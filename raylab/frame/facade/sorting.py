@@ -18,6 +18,7 @@ from raylab.frame.plan.expressions import Column, Expr, call
 from raylab.frame.plan.nodes import HIDDEN, Filter, Node, RowNumber, Slice, Sort, hidden_name
 from raylab.frame.plan.schema import NotNative, is_category
 
+_BY = f"{HIDDEN}by"
 _VALUES = f"{HIDDEN}values"
 _STABLE = ("quicksort", "mergesort", "stable", "heapsort")
 
@@ -79,15 +80,17 @@ def _keys(frame: FrameState, by: Any, key: Any) -> tuple[FrameState, list[str]]:
         exprs = {k: frame.columns[k] if k in frame.columns else levels[k] for k in given}
     hidden: dict[str, Expr] = {}
     for i, (name, expr) in enumerate(exprs.items()):
-        hidden[f"{HIDDEN}by{i}"] = expr if key is None else _through(frame, name, expr, key)
+        hidden[f"{HIDDEN}by{i}"] = (
+            expr if key is None else _through(SeriesState(frame.rows, expr, name), key)
+        )
     return frame.assign(hidden), list(hidden)
 
 
-def _through(frame: FrameState, name: str, expr: Expr, key: Any) -> Expr:
-    """A key as a function of series sees it."""
-    result = key(wrap(SeriesState(frame.rows, expr, name, frame.index)))
+def _through(series: SeriesState, key: Any) -> Expr:
+    """A key as a function of series sees it; pandas takes the values, whatever their labels."""
+    result = key(wrap(series))
     state = state_of(result) if isinstance(result, pd.Series) else None
-    if not isinstance(state, SeriesState) or not same_rows(state.rows, frame.rows):
+    if not isinstance(state, SeriesState) or not same_rows(state.rows, series.rows):
         raise NotNative("a key that gives other rows")
     return state.expr
 
@@ -101,8 +104,10 @@ def sort_series(
     ignore_index: bool = False,
     key: Any = None,
 ) -> SeriesState:
-    frame = series.frame(_VALUES)
-    result = sort_frame(frame, [_VALUES], ascending, kind, na_position, ignore_index, key)
+    frame, by = series.frame(_VALUES), _VALUES
+    if key is not None:
+        frame, by = frame.assign({_BY: _through(series, key)}), _BY
+    result = sort_frame(frame, [by], ascending, kind, na_position, ignore_index)
     return replace(result.column(_VALUES), name=series.name)
 
 

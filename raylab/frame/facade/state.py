@@ -140,9 +140,27 @@ class SeriesState:
         return replace(self, rows=rows, index=index)
 
 
+HasRows = FrameState | SeriesState
+
+
 def same_rows(left: Node, right: Node) -> bool:
-    """True when both have the same rows in the same order, so that no alignment is needed."""
+    """True when both have the same rows in the same order; their labels may differ."""
     return left is right or left.fingerprint == right.fingerprint
+
+
+def same_labels(left: IndexSpec, right: IndexSpec) -> bool:
+    """True when both give the same rows the same labels, whatever the names of the levels."""
+    if isinstance(left, Levels) and isinstance(right, Levels):
+        ones, others = ([e.fingerprint for e in index.exprs] for index in (left, right))
+        return ones == others
+    if isinstance(left, Levels) or isinstance(right, Levels):
+        return False
+    return (left.start, left.step) == (right.start, right.step)
+
+
+def same_labelled_rows(left: HasRows, right: HasRows) -> bool:
+    """True when both have the same rows with the same labels: pandas aligns nothing."""
+    return same_rows(left.rows, right.rows) and same_labels(left.index, right.index)
 
 
 def settle(state: SeriesState) -> SeriesState:

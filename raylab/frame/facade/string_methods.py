@@ -12,7 +12,7 @@ from pandas.core.strings.accessor import StringMethods
 
 from raylab.frame import support
 from raylab.frame.facade.base import install, native, state_of
-from raylab.frame.facade.state import FrameState, SeriesState, same_rows
+from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_rows
 from raylab.frame.facade.strings import LazyStringMethods
 from raylab.frame.kernels.batches import frozen
 from raylab.frame.plan.expressions import Call, Expr, call
@@ -224,8 +224,8 @@ def cat(text: SeriesState, others: Any = None, sep: Any = None, na_rep: Any = No
     exprs: list[Expr] = [text.expr]
     for other in listed:
         state = state_of(other)
-        if not same_rows(state.rows, text.rows):
-            raise NotNative("others with other rows")
+        if not same_labelled_rows(state, text):
+            raise NotNative("others with other rows or labels")
         exprs.append(state.expr)
     return text.mapped(call("str.cat", *exprs, sep=sep or "", na_rep=na_rep))
 
