@@ -19,6 +19,7 @@ from typing import Any, Final
 import fsspec
 
 from raylab.errors import ConfigError, RunError, RunNotFoundError
+from raylab.experiment import files
 
 _SYNCED: Final = "a folder on storage that every node mounts, or a URL of s3, gs, az or abfs"
 # Backends that create a file only when it is absent, in one step on the server's side.
@@ -184,8 +185,11 @@ def fetch(
     below: str = "",
     without: Iterable[str] = (),
     may_lack: bool = False,
+    is_owner: bool = False,
 ) -> None:
     """Copy the files of a store that a folder lacks, or has otherwise.
+
+    A run that is being trained in that folder is left alone: what lies there is newer.
 
     Args:
         store: to copy from.
@@ -193,18 +197,20 @@ def fetch(
         below: only what lies below this name.
         without: folders of a run to leave out, like ``checkpoints``.
         may_lack: nothing there is nothing to copy, and no error.
+        is_owner: copy also what is being trained, for the caller is who trains it.
 
     Raises:
         RunNotFoundError: there is nothing.
-        RunError: it cannot be read.
+        RunError: it cannot be read, or the folder not be written.
     """
     left_out = set(without)
     names = store.list(below)
     if not names and not may_lack:
         raise RunNotFoundError(f"no run in {store}{'/' + below if below else ''}.")
+    alive = set() if is_owner else _alive(into, names)
     for name in names:
         target = into / name
-        if left_out & set(Path(name).parts[:-1]):
+        if left_out & set(Path(name).parts[:-1]) or Path(*Path(name).parts[:2]) in alive:
             continue
         if target.exists() and target.suffix in _IMMUTABLE:
             continue
@@ -212,8 +218,19 @@ def fetch(
             content = store.read(name)
         except FileNotFoundError:  # compacted or pruned meanwhile
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.cannot_write(target, error) from error
+        files.write_bytes(target, content)
+
+
+def _alive(folder: Path, names: Iterable[str]) -> set[Path]:
+    """Runs of those files, ``<experiment id>/<seed>``, that are being trained in the folder."""
+    from raylab.experiment.run import Run  # which reads experiments, and they name their store
+
+    runs = {Path(*Path(name).parts[:2]) for name in names}
+    return {run for run in runs if Run(folder / run).is_alive}
 
 
 @dataclass
@@ -241,7 +258,7 @@ class Mirror:
         here = max((int(name) for name in names if name.isdecimal()), default=0)
         if self.newest_attempt() > here:
             shutil.rmtree(self.folder, ignore_errors=True)
-        fetch(self.store, self.folder.parent.parent, below=self.run, may_lack=True)
+        fetch(self.store, self.folder.parent.parent, below=self.run, may_lack=True, is_owner=True)
         there = {name.removeprefix(f"{self.run}/") for name in self.store.list(self.run)}
         self._known = {name: seen for name, seen in self._files().items() if name in there}
 

@@ -1,7 +1,9 @@
 """Stores behind a URL: exclusive creation, copies in the right order, and refusals."""
 
+import errno
+import json
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from rich.console import Console
@@ -22,6 +24,7 @@ from raylab.experiment.recorder import RunRecorder
 from raylab.experiment.stores import Mirror, Store, fetch, local_copy
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Gymnasium
+from raylab.runtime.machine import ProcessId
 
 CARTPOLE = Experiment(
     name="cartpole",
@@ -105,6 +108,37 @@ def test_a_mirror_copies_what_is_new_and_removes_what_is_gone(store, tmp_path):
     assert [p.name for p in (tmp_path / "elsewhere").rglob("*") if p.is_file()] == ["status.json"]
     with pytest.raises(RunNotFoundError, match="no run in"):
         fetch(store, tmp_path / "elsewhere", below="nothing")
+
+
+def test_a_copy_is_whole_or_absent(store, tmp_path, monkeypatch):
+    weights = tmp_path / "work" / "x-1" / "7" / "weights.safetensors"
+    store.write("x-1/7/weights.safetensors", b"all of them")
+
+    def fill_the_disk(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(files, "sync_file", fill_the_disk)
+        with pytest.raises(RunError, match=r"weights.safetensors: No space .*free some space"):
+            fetch(store, tmp_path / "work")
+    assert list(weights.parent.iterdir()) == []
+
+    fetch(store, tmp_path / "work")
+    assert weights.read_bytes() == b"all of them"
+
+
+def test_what_is_being_trained_here_is_not_put_back(store, tmp_path):
+    work = tmp_path / "work"
+    for seed, process in ((1, ProcessId.current()), (2, replace(ProcessId.current(), pid=0))):
+        status = {"state": "running", "process": asdict(process), "updated_at": 0.0}
+        files.make_folder(work / "x-1" / str(seed))
+        files.write_json(work / "x-1" / str(seed) / "status.json", status)
+        store.write(f"x-1/{seed}/status.json", b"earlier")
+
+    fetch(store, work)
+
+    assert json.loads((work / "x-1/1/status.json").read_bytes())["state"] == "running"
+    assert (work / "x-1/2/status.json").read_bytes() == b"earlier"  # nobody trains it
 
 
 def test_a_run_is_kept_in_the_store_and_goes_on_from_it_elsewhere(
