@@ -20,7 +20,7 @@ from raylab.rl.job import Kind, Layout
 from raylab.rl.placements.replay_side import Streams
 from raylab.runtime import machine
 
-_MOST_THREADS: Final = 16  # beyond it the networks that raylab trains get no faster
+MOST_THREADS: Final = 16  # beyond it the networks that raylab trains get no faster
 
 
 def resolve_placement(
@@ -50,6 +50,8 @@ def resolve_placement(
         left = free - layout_of(chosen).cores
         aside = experiment.evaluation.every_agent_steps is not None and left >= 1
         chosen = replace(chosen, evaluator=aside)
+    elif recorded is not None and recorded.evaluator and _cores(chosen) > cluster.cpus:
+        chosen = replace(chosen, evaluator=False)  # where scores are made does not change the run
     _check(experiment, chosen, cluster)
     if chosen == placement:
         return chosen, ""
@@ -118,7 +120,7 @@ def _choose(experiment: Experiment, placement: Placement, free: int, largest: in
     if kind == "auto":
         kind = _choose_kind(experiment, placement, free)
     if kind == "inline":
-        threads = placement.threads or max(1, min(free, largest, _MOST_THREADS))
+        threads = placement.threads or max(1, min(free, largest, MOST_THREADS))
         if placement.threads is None:
             with suppress(EnvError):  # the trainer says why, and the run keeps it
                 threads = useful_threads(experiment.env, threads)
@@ -133,9 +135,7 @@ def _choose(experiment: Experiment, placement: Placement, free: int, largest: in
     num_envs = experiment.algorithm.num_envs
     # In step, learner and workers take turns on the same cores; otherwise they share them.
     share = free if kind == "sync" else max(1, free // 2)
-    threads = placement.threads or useful_threads(
-        experiment.env, min(share, largest, _MOST_THREADS)
-    )
+    threads = placement.threads or useful_threads(experiment.env, min(share, largest, MOST_THREADS))
     left = max(1, (free if kind == "sync" else free - threads) // placement.worker_threads)
     workers = placement.workers or _divisor(
         num_envs, num_envs // (placement.envs_per_worker or 1), left
@@ -180,7 +180,13 @@ def _check(experiment: Experiment, placement: Placement, cluster: runtime.Cluste
             f"the cluster; give --placement.threads {max(1, largest)}. A run that is there then "
             f"goes on, but not exactly as it would have."
         )
-    cores = layout.cores + layout.evaluator_cores
+    cores = _cores(placement)
+    if layout.cores <= cluster.cpus < cores:
+        raise ConfigError(
+            f"placement.evaluator occupies {layout.evaluator_cores:g} core(s) beside the "
+            f"{layout.cores:g} of the training, the cluster has {cluster.cpus:g}; give "
+            f"--placement.evaluator False, then the training waits for its evaluations."
+        )
     if cores > cluster.cpus:
         raise ConfigError(
             f"placement {layout.kind} with {layout.workers} workers occupies {cores:g} "
@@ -210,6 +216,12 @@ def _check(experiment: Experiment, placement: Placement, cluster: runtime.Cluste
             f"placement.envs_per_worker={layout.envs_per_worker} does not divide "
             f"num_envs={num_envs}, the environments of an update."
         )
+
+
+def _cores(placement: Placement) -> float:
+    """What a seed occupies, with its evaluator."""
+    layout = layout_of(placement)
+    return layout.cores + layout.evaluator_cores
 
 
 def _worker_cores(placement: Placement) -> float:

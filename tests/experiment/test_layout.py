@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from raylab.errors import ConfigError
-from raylab.experiment import Experiment, Placement
+from raylab.experiment import Evaluating, Experiment, Placement
 from raylab.experiment.layout import layout_of, resolve_placement
 from raylab.rl.algorithms.appo import APPO
 from raylab.rl.algorithms.dqn import DQN
@@ -79,6 +79,19 @@ def test_a_run_keeps_the_placement_that_it_recorded():
     assert (other.kind, other.threads) == ("inline", 1)
 
 
+def test_a_recorded_evaluator_is_dropped_where_it_does_not_fit():
+    scored = replace(PONG, evaluation=Evaluating(every_agent_steps=1000))
+    recorded, _ = resolve(scored, free=4, cpus=4, threads=1)
+    assert recorded.evaluator
+
+    resumed, why = resolve(scored, free=1, cpus=1, recorded=recorded)
+    again, _ = resolve(scored, free=4, cpus=4, recorded=recorded)
+
+    assert (resumed.evaluator, resumed.threads) == (False, 1)
+    assert why.startswith("inline, 1 thread(s) a seed")
+    assert again == recorded
+
+
 def test_in_step_the_learner_takes_turns_with_its_workers():
     sync = layout_of(Placement(kind="sync", threads=3, workers=2, envs_per_worker=1))
     asynchronous = layout_of(Placement(kind="async", threads=3, workers=2, envs_per_worker=1))
@@ -120,6 +133,12 @@ def test_in_step_the_learner_takes_turns_with_its_workers():
             {"workers": 2, "replay_shards": 2},
             r"replay_shards=2: PPO has no replay",
             id="shards-of-ppo",
+        ),
+        pytest.param(
+            PONG,
+            {"threads": 4, "evaluator": True},
+            r"placement.evaluator occupies 1 core\(s\) beside the 4 .*--placement.evaluator False",
+            id="evaluator",
         ),
         pytest.param(
             CARTPOLE, {"threads": 64}, r"placement.threads=64 .*--placement.threads 4", id="threads"
