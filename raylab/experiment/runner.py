@@ -37,6 +37,7 @@ from raylab.rl.system import MAX_RESTARTS, Supervisor
 from raylab.runtime import machine
 
 _POLL_S: Final = 0.5
+_RETRY_S: Final = 0.5
 _ANSWER_S: Final = 30.0
 _START_S: Final = 180.0  # a busy machine takes its time to load torch
 
@@ -228,11 +229,15 @@ def _start(
     """Start a run's supervisor, or find the one that is there: its name is the lock.
 
     Returns None if somebody else has finished the run in the meantime.
+
+    Raises:
+        ActorError: none stays; its cause is how the last one died.
     """
     files.make_folder(path)
     name, role = supervisor_name(experiment, path), f"supervisor of {path.parent.name}/{path.name}"
     job = make_job(experiment, seed, path)
     deadline = time.monotonic() + _START_S
+    death: RoleDiedError | None = None
     while True:
         if is_run(path) and prepare.is_finished(Run(path), experiment.until):
             return None
@@ -240,13 +245,18 @@ def _start(
             job, replace(experiment, seeds=(seed,)), path, cluster, role
         )
         if supervisor is not None:
-            with suppress(RoleDiedError):  # it was about to leave
+            try:
                 progress: Progress = supervisor.call("progress", timeout_s=_START_S)
+            except RoleDiedError as error:  # it was about to leave, or cannot start
+                death = error
+            else:
                 if not progress.ended:
                     return _Watched(Run(path), supervisor, progress)
                 supervisor.kill()  # it waits for somebody to ask how an earlier training ended
         if time.monotonic() > deadline:
-            raise ActorError(f"{role} does not start and does not end; see {path / 'log.txt'}.")
+            how = f": {str(death).rstrip('.')};" if death else " and does not end;"
+            raise ActorError(f"{role} does not start{how} see {path / 'log.txt'}.") from death
+        time.sleep(_RETRY_S)
 
 
 def supervisor_name(experiment: Experiment, path: Path) -> str:

@@ -23,6 +23,7 @@ OBJECT_STORE_BYTES = 256 << 20
 """Object store of a local cluster: two states of a large network fit, and a laptop keeps its RAM."""
 
 _REACH_S = 5.0
+_START_S = 120.0  # of a worker's process on a busy node
 
 
 @dataclass(frozen=True)
@@ -184,14 +185,22 @@ def cluster_of_this_machine() -> str | None:
         return None
 
 
-def check_versions(cluster: Cluster) -> None:
+def check_versions(cluster: Cluster, *, limit_s: float = _START_S) -> None:
     """Compare raylab here with raylab on the cluster's nodes.
 
     Raises:
-        ClusterError: it is missing there, or of another version.
+        ClusterError: it is missing there, or of another version, or no node answers in time.
     """
+    answer = ray.remote(_own_version).options(num_cpus=0).remote()
     try:
-        there = ray.get(ray.remote(_own_version).options(num_cpus=0).remote())
+        there = ray.get(answer, timeout=limit_s)
+    except ray.exceptions.GetTimeoutError:
+        ray.cancel(answer, force=True)
+        raise ClusterError(
+            f"no node of the cluster at {cluster.address} has run anything for {limit_s:g} s; "
+            f"`raylab doctor --address {cluster.address}` lists its nodes, `ray status` what it "
+            f"waits for."
+        ) from None
     except ray.exceptions.RayError as error:
         raise ClusterError(
             f"the cluster at {cluster.address} cannot run raylab: {_last_line(error)}. Its nodes "

@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from raylab.errors import ConfigError, EnvError, RunError, RunExistsError
+from raylab.errors import (
+    ActorError,
+    ConfigError,
+    EnvError,
+    RoleDiedError,
+    RunError,
+    RunExistsError,
+)
 from raylab.experiment import (
     Checkpointing,
     Evaluating,
@@ -17,6 +24,7 @@ from raylab.experiment import (
     files,
     list_runs,
     load_config,
+    runner,
     train,
 )
 from raylab.experiment.progress import Display
@@ -34,6 +42,24 @@ TINY = Experiment(
     checkpointing=Checkpointing(every_agent_steps=100),
     evaluation=Evaluating(episodes=2, random_baseline_episodes=3, every_agent_steps=160),
 )
+
+
+class Dying:
+    """A supervisor whose process ends whenever it is asked."""
+
+    def call(self, method, *, timeout_s):
+        raise RoleDiedError(f"the supervisor died during {method}: no memory.")
+
+
+def test_a_supervisor_that_cannot_start_is_the_cause(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_START_S", 0.0)
+    monkeypatch.setattr(runner.runtime, "find", lambda name, role: Dying())
+    experiment = replace(TINY, runs_dir=str(tmp_path))
+
+    with pytest.raises(ActorError, match=r"does not start: .* no memory; see .*log.txt") as failed:
+        runner._start(experiment, 1, tmp_path / "tiny" / "1", cluster=None)
+
+    assert isinstance(failed.value.__cause__, RoleDiedError)
 
 
 class Told(Display):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from raylab import runtime
+from raylab.errors import ClusterError
 from raylab.runtime.loopback import is_loopback
 
 CODE = """
@@ -80,6 +81,13 @@ def test_another_process_reaches_the_local_cluster(cluster):
 )
 def test_is_loopback(address, expected):
     assert is_loopback(address) is expected
+
+
+def test_nodes_that_run_nothing_are_not_waited_for(cluster):
+    with pytest.raises(ClusterError, match="has run anything for 0 s; `raylab doctor --address"):
+        runtime.check_versions(cluster, limit_s=0.0)
+
+    runtime.check_versions(cluster)
 
 
 def descendants(pid):
