@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
 import ray.util.scheduling_strategies
 
-from raylab.errors import (
-    ActorError,
-    ClusterError,
-    DataLostError,
-    RaylabError,
-    RoleDiedError,
-    RoleTimeoutError,
-)
+from raylab.errors import ActorError, DataLostError, RaylabError, RoleDiedError, RoleTimeoutError
 from raylab.runtime import machine
 from raylab.runtime.groups import Group
 
@@ -183,19 +175,6 @@ def wait(refs: Sequence[Ref], timeout_s: float | None, count: int = 1) -> list[R
     by_id = {ref.object_ref: ref for ref in refs}
     ready, _ = ray.wait(list(by_id), num_returns=count, timeout=timeout_s, fetch_local=False)
     return [by_id[object_ref] for object_ref in ready]
-
-
-def wait_until_gone(name: str, timeout_s: float) -> None:
-    """Wait until no role has the name any more.
-
-    Raises:
-        ClusterError: it is still there when the time is over.
-    """
-    deadline = time.monotonic() + timeout_s
-    while find(name, name) is not None:
-        if time.monotonic() > deadline:
-            raise ClusterError(f"the role {name!r} did not end within {timeout_s} s.")
-        time.sleep(0.05)
 
 
 def _plain(error: BaseException) -> str:

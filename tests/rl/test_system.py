@@ -11,7 +11,7 @@ from raylab.rl.envs import Gymnasium
 from raylab.rl.job import Job, Layout, Start
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
 from raylab.rl.system import MAX_RESTARTS, Supervisor
-from raylab.runtime.actors import wait_until_gone
+from tests.waiting import wait_until_gone
 
 LIMIT_S = 100.0
 

@@ -10,7 +10,7 @@ import pytest
 
 from raylab import runtime
 from raylab.errors import ActorError, ClusterError, ConfigError, RoleDiedError, RoleTimeoutError
-from raylab.runtime.actors import wait_until_gone
+from tests.waiting import wait_until_gone
 
 LIMIT_S = 60.0
 
