@@ -24,6 +24,13 @@
 
 from __future__ import annotations
 
+import os
+
+
+def debug_wanted() -> bool:
+    """Whether errors show where they come from: RAYLAB_DEBUG is set, and not to 0."""
+    return os.environ.get("RAYLAB_DEBUG", "") not in ("", "0")
+
 
 class RaylabError(Exception):
     """Base of every error that raylab raises on purpose."""

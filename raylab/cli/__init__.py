@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 from raylab import __version__
-from raylab.errors import ConfigError, RaylabError, RunNotFoundError
+from raylab.errors import ConfigError, RaylabError, RunNotFoundError, debug_wanted
 
 VERBS = {
     "train": "train an experiment file, or again from a run's config.json",
@@ -60,14 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 is success, 1 a failure, 2 a wrong argument or configuration, 130 an interruption.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in arguments or os.environ.get("RAYLAB_DEBUG", "") not in ("", "0")
+    if "--debug" in arguments:
+        os.environ["RAYLAB_DEBUG"] = "1"
     try:
         try:
             return _run([argument for argument in arguments if argument != "--debug"])
         finally:
             sys.stdout.flush()
     except RaylabError as error:
-        if debug:
+        if debug_wanted():
             raise
         print(f"raylab: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError | RunNotFoundError) else 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,8 +42,8 @@ def run(arguments: Sequence[str]) -> int:
     from raylab.cli.train import load_experiment
     from raylab.experiment.command import parse
 
-    sys.argv = [f"raylab profile {options.file}", *overrides]  # the name that errors show
-    experiment, _ = parse(load_experiment(options.file), overrides)
+    prog = f"raylab profile {options.file}"
+    experiment, _ = parse(load_experiment(options.file), overrides, prog=prog)
     with tempfile.TemporaryDirectory() as folder:
         found = _measured(_trained(experiment, options.seconds, folder))
     if options.json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -62,7 +61,6 @@ def run(arguments: Sequence[str]) -> int:
     from raylab.runtime.tune import Halving
 
     base = load_experiment(options.file)
-    sys.argv = [f"raylab sweep {options.file}", *rest]  # the name that errors show
     if options.seeds < 1 or (options.samples is not None and options.samples < 1):
         raise ConfigError("--seeds and --samples count from 1.")
     axes = read_axes(rest)
@@ -72,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         combinations = draw(axes, options.samples, options.sample_seed)
     settings = tuple(
         replace(s, experiment=replace(s.experiment, seeds=tuple(range(1, options.seeds + 1))))
-        for s in plan(base, combinations)
+        for s in plan(base, combinations, prog=f"raylab sweep {options.file}")
     )
     halving = None
     if options.early_stopping:

@@ -35,10 +35,12 @@ def run(arguments: Sequence[str]) -> int:
         parser.add_argument("file", type=Path, help="an experiment file (.py) or a config.json")
         parser.add_argument("overrides", nargs="*", help="--field value: overrides of its fields")
         parser.parse_args(arguments)
+    from raylab.experiment import command
+
     file, *overrides = arguments
     experiment = load_experiment(Path(file))
-    sys.argv = [f"raylab train {file}", *overrides]  # the name that help and errors show
-    experiment.main([_SHORT.get(part, part) for part in _split(overrides)])
+    options = [_SHORT.get(part, part) for part in _split(overrides)]
+    command.run(experiment, options, prog=f"raylab train {file}")
     return 0
 
 
@@ -71,13 +73,17 @@ def load_experiment(path: Path) -> Experiment:
 
 
 def _import(path: Path) -> object:
-    """Import a file the way ``python <file>`` does: its folder comes first on the path."""
+    """Import a file the way ``python <file>`` does: its folder comes first on the path.
+
+    The same for Ray's workers, which get the folder of ``sys.argv[0]`` where that is on the path.
+    """
     name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} cannot be imported as Python.")
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
+    sys.argv[0] = str(path)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)

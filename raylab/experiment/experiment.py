@@ -115,8 +115,9 @@ class Experiment:
 
         Placement, folder, stopping rule, seeds, checkpoints and evaluation are not part of it.
         """
-        decisive = {"env": codec.to_json(self.env), "algorithm": codec.to_json(self.algorithm)}
-        text = json.dumps(decisive, sort_keys=True)
+        text = json.dumps(
+            {"env": _as_read(self.env), "algorithm": _as_read(self.algorithm)}, sort_keys=True
+        )
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     @property
@@ -157,6 +158,12 @@ class Experiment:
         from raylab.experiment.command import run
 
         run(self, argv)
+
+
+def _as_read(config: Any) -> Any:
+    """JSON of a dataclass as it is after it was read from JSON: a 0 that is a float is 0.0."""
+    content = json.loads(json.dumps(codec.to_json(config)))
+    return codec.to_json(codec.from_json(type(config), content))
 
 
 def load_config(path: Path) -> Experiment:

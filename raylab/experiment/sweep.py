@@ -106,7 +106,7 @@ def grid(axes: Axes) -> list[dict[str, str]]:
     [{'--lr': '1', '--clip': '3'}, {'--lr': '2', '--clip': '3'}]
     """
     for name, values in axes.items():
-        if any(".." in value for value in values):
+        if any(_range(value) for value in values):
             raise ConfigError(
                 f"{name} gives a range; ranges need --samples N, which draws from it."
             )
@@ -126,8 +126,19 @@ def draw(axes: Axes, samples: int, seed: int) -> list[dict[str, str]]:
     ]
 
 
-def plan(base: Experiment, combinations: Sequence[Mapping[str, str]]) -> tuple[Setting, ...]:
-    """Return a setting for each combination of overrides; raises ConfigError on a wrong value."""
+def plan(
+    base: Experiment, combinations: Sequence[Mapping[str, str]], *, prog: str | None = None
+) -> tuple[Setting, ...]:
+    """Return a setting for each combination of overrides.
+
+    Args:
+        base: what they override.
+        combinations: options and their values; of a field of yes or no ``True`` or ``False``.
+        prog: what errors call the program.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
     settings = []
     values: dict[str, set[str]] = {}
     for overrides in combinations:
@@ -135,7 +146,7 @@ def plan(base: Experiment, combinations: Sequence[Mapping[str, str]]) -> tuple[S
             values.setdefault(name, set()).add(value)
     for overrides in combinations:
         arguments = [part for name, value in overrides.items() for part in (name, value)]
-        experiment, _ = parse(base, arguments)
+        experiment, _ = parse(base, arguments, prog=prog, flags=False)
         label = ", ".join(
             f"{name.rpartition('.')[2].lstrip('-')} {value}"
             for name, value in overrides.items()
@@ -315,13 +326,11 @@ def _description(sweep: Sweep) -> dict[str, Any]:
 
 
 def _draw(name: str, values: Sequence[str], generator: random.Random) -> str:
-    if len(values) != 1 or ".." not in values[0]:
+    limits = _range(values[0]) if len(values) == 1 else None
+    if limits is None:
         return generator.choice(list(values))
-    first, _, last = values[0].partition("..")
-    try:
-        low, high = float(first), float(last)
-    except ValueError:
-        raise ConfigError(f"{name} {values[0]}: a range is two numbers, like 1e-5..1e-3.") from None
+    first, last = limits
+    low, high = float(first), float(last)
     if not low < high:
         raise ConfigError(f"{name} {values[0]}: the first number must be below the second.")
     whole = first.lstrip("-").isdecimal() and last.lstrip("-").isdecimal()
@@ -330,3 +339,13 @@ def _draw(name: str, values: Sequence[str], generator: random.Random) -> str:
     else:
         value = generator.uniform(low, high)
     return str(round(value)) if whole else f"{value:.3g}"
+
+
+def _range(value: str) -> tuple[str, str] | None:
+    """The two numbers of a range such as ``1e-5..1e-3``; None of anything else, like a path."""
+    first, _, last = value.partition("..")
+    try:
+        float(first), float(last)
+    except ValueError:
+        return None
+    return first, last

@@ -93,8 +93,10 @@ def run_all(
         For each piece why it failed for good; empty text when it did not.
 
     Raises:
+        ConfigError: the first rung lies beyond the end.
         ClusterError: Tune ended before the work did.
     """
+    scheduler = _scheduler(halving)
     os.environ.update(_SETTINGS)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # we tell ourselves what failed
     folder = tempfile.mkdtemp(prefix=".tune-", dir=storage)
@@ -105,7 +107,7 @@ def run_all(
     tuner = tune.Tuner(
         trainable,
         param_space={"index": tune.grid_search(list(range(len(work))))},
-        tune_config=tune.TuneConfig(scheduler=_scheduler(halving), reuse_actors=True),
+        tune_config=tune.TuneConfig(scheduler=scheduler, reuse_actors=True),
         run_config=tune.RunConfig(
             name="sweep",
             storage_path=folder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from raylab.cli import main
 from raylab.cli.doctor import store_findings
 from raylab.cli.train import load_experiment
-from raylab.errors import ConfigError
+from raylab.errors import ConfigError, RunError
 from raylab.experiment import Experiment
 from raylab.rl.envs import Gymnasium
 from tests.synthetic_runs import write_json, write_run
@@ -118,6 +119,7 @@ def test_run_whose_process_is_gone_is_interrupted(tmp_path: Path, capsys) -> Non
 
 def test_doctor_says_what_is_there_and_what_it_would_choose(tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAYLAB_CACHE_DIR", str(tmp_path))  # not tuned
     monkeypatch.setattr("raylab.runtime.cluster.cluster_of_this_machine", lambda: None)
 
     assert main(["doctor", "--runs-dir", str(tmp_path / "runs")]) == 0
@@ -125,6 +127,8 @@ def test_doctor_says_what_is_there_and_what_it_would_choose(tmp_path, capsys, mo
     text = capsys.readouterr().out
     for expected in ("processor", "cores", "bfloat16", "GPU", "cluster", "pandas", "placement"):
         assert expected in text
+    assert "APPO: " in text
+    assert re.search(r"vectors +1 thread\(s\) inline, float32", text)
     assert "Raylab can train here." in text
     assert not (tmp_path / "runs").exists()
 
@@ -160,11 +164,28 @@ def test_train_hands_the_overrides_to_the_experiment(tmp_path: Path, monkeypatch
     file.write_text(FILE)
     calls = []
     monkeypatch.setattr(sys, "argv", ["raylab"])  # put back afterwards
-    monkeypatch.setattr(Experiment, "main", lambda self, argv: calls.append((self.name, argv)))
+    monkeypatch.setattr(
+        "raylab.experiment.command.run",
+        lambda experiment, argv, *, prog: calls.append((experiment.name, argv, prog)),
+    )
 
     assert main(["train", str(file), "--seeds", "1", "2"]) == 0
-    assert calls == [("test", ["--seeds", "1", "2"])]
-    assert sys.argv[0] == f"raylab train {file}"
+    assert calls == [("test", ["--seeds", "1", "2"], f"raylab train {file}")]
+    assert sys.argv[0] == str(file)  # its folder is what Ray's workers get on their path
+
+
+def test_debug_shows_the_traceback_of_a_training(tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "cartpole_test.py"
+    file.write_text(FILE)
+    monkeypatch.setattr(sys, "argv", ["raylab"])
+    monkeypatch.setenv("RAYLAB_DEBUG", "0")
+
+    def fail(experiment: Experiment, *, new: bool) -> None:
+        raise RunError("deep")
+
+    monkeypatch.setattr("raylab.experiment.runner.train", fail)
+    with pytest.raises(RunError, match="deep"):
+        main(["--debug", "train", str(file)])
 
 
 def test_experiment_of_a_run_is_loaded_from_its_json(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,9 @@ def test_a_failure_ends_with_1_and_one_message(monkeypatch, capsys):
     assert ended.value.code == 1
     assert capsys.readouterr().err == "error: pong [cannot] be written, False\n"
 
+    monkeypatch.setenv("RAYLAB_DEBUG", "0")
+    with pytest.raises(SystemExit):
+        command.run(PONG, [])
     monkeypatch.setenv("RAYLAB_DEBUG", "1")
     with pytest.raises(RunError):
         command.run(PONG, [])
@@ -122,7 +126,17 @@ def test_identity_is_what_decides_the_results():
 
     assert {experiment.experiment_id for experiment in same} == {PONG.experiment_id}
     assert len({e.experiment_id for e in (PONG, *others)}) == 4
-    assert PONG.experiment_id.startswith("pong-")
+    assert PONG.experiment_id == "pong-5edc01d6"  # as in every version so far
+
+
+def test_identity_does_not_depend_on_how_a_number_is_written():
+    whole = replace(PONG, algorithm=PPO(entropy_coefficient=0))
+
+    assert Experiment.from_json(whole.to_json()).experiment_id == whole.experiment_id
+    assert whole.experiment_id != PONG.experiment_id
+    assert (
+        whole.experiment_id == replace(PONG, algorithm=PPO(entropy_coefficient=0.0)).experiment_id
+    )
 
 
 RUNNING = Progress(

@@ -12,9 +12,10 @@ from raylab.cli.sweep import read_axes
 from raylab.errors import ConfigError
 from raylab.experiment import Checkpointing, Evaluating, Experiment, Placement, Run, Until
 from raylab.experiment.sweep import Sweep, draw, grid, plan, run_sweep
+from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Gymnasium
-from raylab.runtime.tune import Halving
+from raylab.runtime.tune import Halving, run_all
 
 CARTPOLE = Experiment(
     name="cartpole",
@@ -37,6 +38,7 @@ def test_a_grid_is_every_combination():
     ]
     with pytest.raises(ConfigError, match="ranges need --samples"):
         grid({"--a": ["1..2"]})
+    assert grid({"--runs-dir": ["../runs"]}) == [{"--runs-dir": "../runs"}]
 
 
 def test_a_draw_is_repeatable_and_stays_in_its_ranges():
@@ -52,6 +54,7 @@ def test_a_draw_is_repeatable_and_stays_in_its_ranges():
     assert {values["--clip"] for values in drawn} == {"0.1", "0.2"}
     with pytest.raises(ConfigError, match="below the second"):
         draw({"--a": ["2..1"]}, 1, 0)
+    assert draw({"--runs-dir": ["../runs"]}, 1, 0) == [{"--runs-dir": "../runs"}]
 
 
 def test_settings_are_named_by_what_distinguishes_them():
@@ -63,6 +66,31 @@ def test_settings_are_named_by_what_distinguishes_them():
     )
     with pytest.raises(ConfigError, match="are the same experiment"):
         Sweep("x", plan(CARTPOLE, grid({"--algorithm.clip": ["0.1", "0.10"]})))
+
+
+def test_yes_and_no_are_values():
+    base = replace(CARTPOLE, algorithm=DQN())
+    axes = read_axes(["--algorithm.double", "True", "False", "--placement.evaluator", "False"])
+
+    first, second = plan(base, grid(axes))
+
+    assert (first.label, second.label) == ("double True", "double False")
+    assert (first.experiment.algorithm.double, second.experiment.algorithm.double) == (True, False)
+    assert second.experiment.placement.evaluator is False
+
+
+def test_a_first_rung_beyond_the_end_leaves_nothing_behind(tmp_path):
+    with pytest.raises(ConfigError, match="the first rung at 20"):
+        run_all(
+            lambda _: None,
+            [1],
+            threads=1,
+            halving=Halving(max_steps=10, first_steps=20),
+            tell=lambda _: None,
+            storage=str(tmp_path),
+        )
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
