@@ -35,7 +35,7 @@ MAX_FOREIGN_SHARE: Final = 0.05
 class PlainNetwork(Network):
     """The Nature network as it is published, channels last: 8 x 8 / 4, 4 x 4 / 2, 3 x 3."""
 
-    gains_from_bfloat16 = True
+    kind = "large images"
     stored_shape = (84, 84, 4)
     stored_dtype = torch.uint8
 

@@ -253,20 +253,25 @@ def _gib(size: int) -> str:
 
 def choice_findings() -> Iterator[Finding]:
     """What ``auto`` stands for on this machine, now."""
-    import torch
-
     from raylab.cli.tuning import describe
-    from raylab.rl.policy import choose_device
-    from raylab.rl.precision import has_fast_bfloat16
+    from raylab.experiment.layout import MOST_THREADS
+    from raylab.rl.inline import threads_for
+    from raylab.rl.policy import auto_precision, choose_device
+    from raylab.rl.tuning import KINDS
     from raylab.runtime import machine
 
     cores = machine.cores()
     device = choose_device("auto")
-    fast = has_fast_bfloat16(torch.device(device))
-    yield Finding("placement", "inline: environments, policy and learner in one actor")
-    yield Finding("threads", f"{cores.free} for one seed, shared by several")
-    yield Finding("device", str(device))
+    yield Finding("placement", "PPO and DQN: inline, environments, policy and learner in one actor")
     yield Finding(
-        "precision", "bfloat16 for large images, else float32" if fast else "float32 everywhere"
+        "",
+        "APPO: async, rollout workers beside a learner"
+        if cores.free > 1
+        else "APPO: inline, for one core is free; async from two a seed",
     )
+    for kind in KINDS:
+        threads = threads_for(kind, min(cores.free, MOST_THREADS))
+        yield Finding(kind, f"{threads} thread(s) inline, {auto_precision(kind, device)}")
+    yield Finding("", f"for one seed; several share the {cores.free} free core(s)")
+    yield Finding("device", str(device))
     yield Finding("tuned to", *describe())

@@ -195,6 +195,11 @@ def useful_threads(env: EnvConfig, cores: int) -> int:
     one = make(env, 1, seed=0)
     kind = network_kind(one.observation_space)
     one.close()
+    return threads_for(kind, cores)
+
+
+def threads_for(kind: tuning.Kind, cores: int) -> int:
+    """Return how many of the free cores a trainer of this kind of network gains from."""
     tuned = tuning.best(kind)
     if tuned is not None:
         return min(cores, tuned.threads)

@@ -100,13 +100,11 @@ class Network(nn.Module, ABC):
     Attributes:
         stored_shape: shape of one observation as the network stores it.
         stored_dtype: its element type.
-        gains_from_bfloat16: whether half the bits pay; they do for large convolutions only.
         kind: as what a machine is tuned for it.
     """
 
     stored_shape: tuple[int, ...]
     stored_dtype: torch.dtype
-    gains_from_bfloat16: bool
     kind: Kind
     body: nn.Module
     head: nn.Module
@@ -139,7 +137,6 @@ class Network(nn.Module, ABC):
 class MlpNetwork(Network):
     """Separate towers of dense layers, on vector observations."""
 
-    gains_from_bfloat16 = False
     kind = "vectors"
     stored_dtype = torch.float32
 
@@ -194,7 +191,6 @@ class NatureNetwork(Network):
     vector units. Frames are stored as blocks of 4 x 4 pixels, uint8 [H/4, W/4, 16 C], once.
     """
 
-    gains_from_bfloat16 = True
     kind = "large images"
     stored_dtype = torch.uint8
     body: NatureBody
@@ -304,7 +300,6 @@ class NatureBody(nn.Module):
 class SmallImageNetwork(Network):
     """One 3 x 3 convolution of 16 channels and a dense layer: the network of MinAtar."""
 
-    gains_from_bfloat16 = False
     kind = "small images"
     stored_dtype = torch.uint8
     body: _SmallImageBody

@@ -130,10 +130,13 @@ def choose_dtype(requested: Precision, network: Network) -> torch.dtype:
     where the machine was tuned, what was measured decides.
     """
     if requested == "auto":
-        device = next(network.parameters()).device
-        tuned = tuning.best(network.kind) if device.type == "cpu" else None
-        if tuned is not None:
-            return torch.bfloat16 if tuned.precision == "bfloat16" else torch.float32
-        pays = network.gains_from_bfloat16 and has_fast_bfloat16(device)
-        return torch.bfloat16 if pays else torch.float32
+        requested = auto_precision(network.kind, next(network.parameters()).device)
     return torch.bfloat16 if requested == "bfloat16" else torch.float32
+
+
+def auto_precision(kind: tuning.Kind, device: torch.device) -> Literal["float32", "bfloat16"]:
+    """Return what "auto" is for a kind of network: half the bits pay for large convolutions."""
+    tuned = tuning.best(kind) if device.type == "cpu" else None
+    if tuned is not None:
+        return tuned.precision
+    return "bfloat16" if kind == "large images" and has_fast_bfloat16(device) else "float32"
