@@ -13,7 +13,7 @@ from raylab.rl.job import Layout, On
 from raylab.rl.placements.places import Reservation, places_of, what_does_not_fit
 from raylab.rl.placements.watch import Watch
 from raylab.runtime import Needs, Room, lay_out
-from raylab.runtime.actors import wait_until_gone
+from tests.waiting import wait_until_gone
 
 LIMIT_S = 60.0
 SYNC = Layout(kind="sync", workers=2, envs_per_worker=2)
