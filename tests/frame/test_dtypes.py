@@ -192,7 +192,9 @@ def tables() -> dict[str, pandas.DataFrame]:
 def test_dtype_is_native(
     dtype: str, name: str, operation: Operation, tables: dict[str, pandas.DataFrame]
 ) -> None:
-    check(operation, tables[dtype], exact=False)
+    # How pandas writes a moment as text depends on all of them: that is left to pandas.
+    as_text = name == "to text" and dtype.startswith(("datetime", "timedelta"))
+    check(operation, tables[dtype], exact=False, native=not as_text)
 
 
 @pytest.mark.parametrize("dtype", ["category", "datetime64[us]", "timedelta64[ns]"])

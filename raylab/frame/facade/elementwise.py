@@ -19,6 +19,7 @@ from raylab.frame.facade.operators import binary, constant
 from raylab.frame.facade.selection import evaluated, label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_rows, settle
 from raylab.frame.plan.expressions import Expr, Literal, call
+from raylab.frame.plan.literals import literal_field
 from raylab.frame.plan.nodes import Filter, Slice
 from raylab.frame.plan.schema import STR, NotNative, is_category, is_number_key, kind_of
 
@@ -368,7 +369,7 @@ def map_(series: SeriesState, func: Any = None, na_action: Any = None) -> Series
     if na_action not in (None, "ignore"):
         raise NotNative("argument na_action")
     if isinstance(func, pd.Series):
-        if kind_of(func.dtype) in ("opaque", "nullable"):
+        if str(func.dtype) not in ("int64", "float64", "bool", "str", "datetime64[us]"):
             raise NotNative(f"mapping to {func.dtype}")
         func = _as_dictionary(func)
     result: SeriesState = _series_map(series, func)
@@ -392,6 +393,15 @@ def case_when(series: SeriesState, caselist: Any) -> SeriesState:
     for case in reversed(caselist):
         if not isinstance(case, tuple) or len(case) != 2:
             raise NotNative("a case that is no pair")
+        if not _has_dtype_of(series, case[1]):
+            raise NotNative("replacements of another dtype")
         condition = _condition(series, case[0], keep=False)
         result = chosen(result, condition(""), case[1])
     return result
+
+
+def _has_dtype_of(series: SeriesState, replacement: Any) -> bool:
+    """Whether a replacement changes no dtype: pandas takes the common one, used or not."""
+    if isinstance(replacement, pd.Series):
+        return bool(replacement.dtype == series.field.dtype)
+    return bool(is_scalar(replacement) and literal_field(replacement).dtype == series.field.dtype)

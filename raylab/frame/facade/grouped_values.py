@@ -214,7 +214,7 @@ def _extreme_values(name: str, *, largest: bool) -> None:
         keys = {name: expr for name, (_, expr) in zip(hidden, group.keys, strict=True)}
         flat = frame.select([label]).assign(keys).pinned().flat()
         rows: Node = flat.rows
-        for column in (*(hidden if group.dropna else ()), label):
+        for column in hidden if group.dropna else ():
             if rows.schema[column].may_miss:
                 rows = Filter(rows, call("notna", Column(column)))
         if not engine.has_rows(Slice(rows, 0, 1)):

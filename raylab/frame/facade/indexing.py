@@ -181,7 +181,8 @@ def _labelled_rows(frame: FrameState, rows: Any, single: str | None) -> Any:
     if isinstance(place, slice):
         return _shown(_at_slice(frame, place, len(index)), single)
     if isinstance(place, np.ndarray):
-        return _shown(rows_at(frame, np.flatnonzero(place)), single)
+        places = np.flatnonzero(place) if place.dtype == bool else place
+        return _shown(rows_at(frame, places), single)
     return _row(frame, int(place), single)
 
 

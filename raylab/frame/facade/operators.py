@@ -307,6 +307,8 @@ def isin(series: SeriesState, values: Any) -> SeriesState:
     if isinstance(values, str) or not is_list_like(values) or isinstance(values, dict):
         raise NotNative(f"values of type {type(values).__name__}")
     listed = list(values)
+    if series.field.kind in ("datetime", "timedelta") and any(type(v) is str for v in listed):
+        raise NotNative("texts among moments")
     present = tuple(constant(series, v).value for v in listed if is_scalar(v) and not pd.isna(v))
     if any(not is_scalar(v) for v in listed):
         raise NotNative("values that are not scalars")
@@ -323,7 +325,12 @@ def _membership(series: SeriesState, values: SeriesState) -> Expr:
         raise NotNative(f"{series.field.dtype} among {values.field.dtype}")
     expr, other = series.expr, values.expr
     if values.field.dtype != series.field.dtype:
-        other = call("cast", other, dtype=series.field.dtype)
+        if series.field.kind not in ("int", "float"):
+            raise NotNative(f"{series.field.dtype} among {values.field.dtype}")
+        wide = np.result_type(*(np.dtype(str(f.dtype)) for f in (series.field, values.field)))
+        if kind_of(wide) != series.field.kind:
+            raise NotNative(f"{series.field.dtype} among {values.field.dtype}")
+        expr, other = (call("cast", side, dtype=wide) for side in (expr, other))
     return Membership(expr, Project(values.rows, (("member", other),)))
 
 

@@ -20,8 +20,8 @@ from raylab.frame.plan.nodes import Aggregate, AggregateCall
 from raylab.frame.plan.schema import FLOAT64, INT64, NotNative, is_number
 
 _NUMBERS = ("int", "float", "bool")
-_UNDEFINED = ("mean", "median", "std", "var", "sem", "skew", "kurt")
-"""Reductions that are missing where there is nothing to reduce."""
+_UNDEFINED = ("mean", "median", "std", "var")
+"""Reductions for which pandas gives its own NaN where there is nothing to reduce."""
 
 _DDOF = (("ddof", 1),)
 _USUAL: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = (

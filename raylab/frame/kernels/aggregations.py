@@ -88,6 +88,8 @@ def _sum(context: Context, operand: Operand) -> pl.Expr:
 def _averaged(field: Field, _: Params) -> Field:
     if field.kind not in ("bool", "int", "float"):
         raise NotNative(f"an average of {field.dtype}")
+    if field.dtype == np.dtype("float32"):
+        raise NotNative("an average of float32, whose dtype depends on the values")
     return column(FLOAT64)
 
 
@@ -187,7 +189,8 @@ def _std(_: Context, operand: Operand, *, ddof: int = 1) -> pl.Expr:
 
 @aggregation("median", _spread)
 def _median(_: Context, operand: Operand) -> pl.Expr:
-    return operand.clean.cast(pl.Float64).median()
+    # The mean of the two in the middle, also of infinities, of which "median" makes NaN.
+    return operand.clean.cast(pl.Float64).quantile(0.5, interpolation="midpoint")
 
 
 @aggregation("quantile", _spread)
@@ -266,12 +269,12 @@ def _sem(_: Context, operand: Operand, *, ddof: int = 1) -> pl.Expr:
 @aggregation("skew", _spread)
 def _skew(_: Context, operand: Operand) -> pl.Expr:
     values = operand.clean.cast(pl.Float64)
-    skew = pl.when(values.var(0) > 0).then(values.skew(bias=False)).otherwise(0.0)
+    skew = pl.when(values.var(0) > 0).then(values.skew(bias=False))
     return pl.when(values.count() >= 3).then(skew)
 
 
 @aggregation("kurt", _spread)
 def _kurt(_: Context, operand: Operand) -> pl.Expr:
     values = operand.clean.cast(pl.Float64)
-    kurt = pl.when(values.var(0) > 0).then(values.kurtosis(bias=False)).otherwise(0.0)
+    kurt = pl.when(values.var(0) > 0).then(values.kurtosis(bias=False))
     return pl.when(values.count() >= 4).then(kurt)

@@ -19,8 +19,12 @@ _TARGETS = ("bool", "int", "float", "str", "datetime", "timedelta", "nullable")
 def _cast(fields: tuple[Field, ...], params: Params) -> Field:
     (field,) = fields
     target = params["target"]
-    if field.kind == "opaque" or kind_of(pd.api.types.pandas_dtype(target)) not in _TARGETS:
+    kind = kind_of(pd.api.types.pandas_dtype(target))
+    if field.kind == "opaque" or kind not in _TARGETS:
         raise NotNative(f"casting {field.dtype} to {target}")
+    if field.kind in ("datetime", "timedelta") and pd.api.types.is_string_dtype(target):
+        # pandas chooses one format from all values: midnights alone are written as dates.
+        raise NotNative(f"writing {field.dtype} as text")
     try:
         dtype = result_dtype(field.dtype, None, "astype", (("dtype", target),))
     except (TypeError, ValueError) as error:

@@ -84,6 +84,8 @@ def _listed(fields: tuple[Field, ...], params: Params) -> Field:
     for value in params["values"]:
         known = literal_field(value)
         kind = known.kind
+        if field.dtype == np.dtype("float32") and kind == "float":
+            raise NotNative("float32 among values, which pandas compares as float64")
         zoned = isinstance(known.dtype, pd.DatetimeTZDtype)
         if zoned != isinstance(field.dtype, pd.DatetimeTZDtype):
             raise NotNative("moments with a zone and without one")
@@ -101,7 +103,8 @@ def _isin(context: Context, operand: Operand, *, values: tuple[Any, ...], missin
     fields = [literal_field(value) for value in values]
     if field.kind == "int" and any(f.kind == "float" for f in fields):
         whole = [int(f.value) for f in fields if float(f.value).is_integer()]
-        constants: list[Any] = [v for v in whole if abs(v) < 2**63]
+        limits = np.iinfo(field.dtype)  # type: ignore[arg-type]  # NumPy dtype
+        constants: list[Any] = [v for v in whole if limits.min <= v <= limits.max]
     elif field.kind in ("datetime", "timedelta"):
         unit = unit_of(field.dtype)
         constants = [f.value for f in fields if f.value.as_unit(unit) == f.value]
@@ -120,7 +123,9 @@ def _isin(context: Context, operand: Operand, *, values: tuple[Any, ...], missin
 
 def _engine_values(constants: list[Any], field: Field) -> list[Any] | np.ndarray[Any, Any]:
     if field.kind in ("datetime", "timedelta"):
-        return pd.Series(constants, dtype=field.dtype).to_numpy()
+        values = pd.Series(constants, dtype=field.dtype).to_numpy()
+        in_seconds = unit_of(field.dtype) == "s"  # which the engine holds as milliseconds
+        return values.astype(f"{values.dtype.kind}8[ms]") if in_seconds else values
     return constants
 
 
@@ -141,6 +146,9 @@ def _mapped(fields: tuple[Field, ...], params: Params) -> Field:
 @function("map", _mapped)
 def _map(context: Context, operand: Operand, *, pairs: tuple[tuple[Any, Any], ...]) -> pl.Expr:
     """Each value by a dictionary; what it does not list becomes missing."""
+    if operand.field.kind == "int":
+        limits = np.iinfo(operand.field.dtype)  # type: ignore[arg-type]  # NumPy dtype
+        pairs = tuple((o, n) for o, n in pairs if limits.min <= o <= limits.max)
     old = pl.Series([o for o, _ in pairs], dtype=physical(operand.field.dtype))
     new = pl.Series([n for _, n in pairs], dtype=physical(context.result.dtype))
     return operand.expr.replace_strict(

@@ -27,6 +27,8 @@ def translate(pattern: str) -> str:
     Raises:
         NotNative: the pattern uses something outside of the subset, or is not a valid pattern.
     """
+    if any(part in pattern for part in ("{,", "[:", "(?#")):
+        raise NotNative(f"the pattern {pattern!r}, which pandas' engines read differently")
     try:
         parsed = parser.parse(pattern)
     except re.error as error:

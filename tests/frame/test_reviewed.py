@@ -1,0 +1,73 @@
+"""Values that a review found other than pandas'; each was silently wrong once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas
+import pytest
+
+from tests.frame.agreement import Operation, check
+
+DAYS = pandas.date_range("2024-01-01", periods=6, unit="us")
+TABLE = pandas.DataFrame(
+    {
+        "k": [1, 1, 2, 2, 2, 3],
+        "i8": np.array([1, 2, 3, -128, 127, 0], dtype="int8"),
+        "i16": np.array([1, 300, 3, 4, 127, 0], dtype="int16"),
+        "least": np.array([-(2**63), 0, 1, 2, 3, 4]),
+        "f": [0.1, np.nan, 0.0, -np.inf, 0.0, np.inf],
+        "same": [1.0] * 6,
+        "half": np.array([0.1, 1.0, 16777216.0, 1.0, 0.0, 0.3], dtype="float32"),
+        "s": ["a", "ab", "a{,2}", ":", "alpha", None],
+        "t": [*DAYS[:5], DAYS[5] + pandas.Timedelta(seconds=1)],
+        "d": pandas.to_timedelta([1, 2, 3, 4, 5, 90_000], unit="s").as_unit("us"),
+    }
+).astype({"s": "str"})
+
+CASES: dict[str, Operation] = {
+    "moments as text": lambda p, d: d.t.astype(str),
+    "moments as nullable text": lambda p, d: d.t.astype("string"),
+    "spans as text": lambda p, d: d.d.astype(str),
+    "a day of a shuffled index": lambda p, d: (
+        d.iloc[[4, 2, 0, 5, 1, 3]].set_index("t").loc["2024-01-03"]
+    ),
+    "a month of a shuffled index": lambda p, d: (
+        d.iloc[[4, 2, 0, 5, 1, 3]].set_index("t").loc["2024-01"]
+    ),
+    "no bound of a repetition": lambda p, d: d.s.str.contains("a{,2}"),
+    "a class by its name": lambda p, d: d.s.str.contains("[[:alpha:]]"),
+    "more of the largest than there are": lambda p, d: d.groupby("k").f.nlargest(4),
+    "more of the smallest than there are": lambda p, d: d.groupby("k").f.nsmallest(4),
+    "skew of constants": lambda p, d: d.same.skew(),
+    "skew of constants in groups": lambda p, d: d.groupby("k").same.skew(),
+    "kurtosis of constants": lambda p, d: d[["same"]].kurt(),
+    "float32 among floats": lambda p, d: d.half.isin([0.1, 1.0]),
+    "float32 among a column": lambda p, d: d.half.isin(d.f),
+    "moments among texts": lambda p, d: d.t.isin(["2024-01-01"]),
+    "seconds among finer moments": lambda p, d: d.t.astype("datetime64[s]").isin(
+        [p.Timestamp("2024-01-01 00:00:00.5")]
+    ),
+    "the least integer among floats": lambda p, d: d.least.isin([float(-(2**63))]),
+    "narrow integers among wider ones": lambda p, d: d.i8.isin(d.i16),
+    "wide integers among narrower ones": lambda p, d: d.i16.isin(d.i8),
+    "integers among unsigned ones": lambda p, d: d.k.isin(d.k.astype("uint64")),
+    "mean of float32 in groups": lambda p, d: d.groupby("k").half.mean(),
+    "transformed mean of float32": lambda p, d: d.groupby("k").half.transform("mean"),
+    "means of float32": lambda p, d: d[["half"]].mean(),
+    "mean of a float32 column": lambda p, d: d.half.mean(),
+    "map to narrow integers": lambda p, d: d.k.map(
+        p.Series(np.array([1, 2, 3], dtype="int8"), index=[1, 2, 3])
+    ),
+    "map from what cannot be there": lambda p, d: d.i8.map({300: 1, 1: 2}),
+    "cases of another dtype": lambda p, d: d.k.case_when([(d.k > 100, 1.5)]),
+    "cases of float32": lambda p, d: d.half.case_when([(d.k > 1, 0.1)]),
+    "cases of the same dtype": lambda p, d: d.k.case_when([(d.k > 2, 7), (d.k > 1, 8)]),
+    "median with an infinity": lambda p, d: d.f.iloc[2:4].median(),
+    "medians with infinities": lambda p, d: d.groupby("k").f.median(),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CASES)
+def test_answer_is_the_one_of_pandas(name: str) -> None:
+    check(CASES[name], TABLE, native=False)
