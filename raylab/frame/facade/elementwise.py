@@ -21,7 +21,7 @@ from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_row
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.literals import literal_field
 from raylab.frame.plan.nodes import Filter, Slice
-from raylab.frame.plan.schema import STR, NotNative, is_category, is_number_key, kind_of
+from raylab.frame.plan.schema import STR, NotNative, is_category, is_number_key
 
 _series_where = support.NATIVE["Series", "where"]
 _series_clip = support.NATIVE["Series", "clip"]

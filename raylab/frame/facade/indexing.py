@@ -181,8 +181,8 @@ def _labelled_rows(frame: FrameState, rows: Any, single: str | None) -> Any:
     if isinstance(place, slice):
         return _shown(_at_slice(frame, place, len(index)), single)
     if isinstance(place, np.ndarray):
-        places = np.flatnonzero(place) if place.dtype == bool else place
-        return _shown(rows_at(frame, places), single)
+        is_mask = place.dtype == bool
+        return _shown(rows_at(frame, np.flatnonzero(place) if is_mask else place), single)
     return _row(frame, int(place), single)
 
 

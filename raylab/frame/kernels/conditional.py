@@ -103,7 +103,7 @@ def _isin(context: Context, operand: Operand, *, values: tuple[Any, ...], missin
     fields = [literal_field(value) for value in values]
     if field.kind == "int" and any(f.kind == "float" for f in fields):
         whole = [int(f.value) for f in fields if float(f.value).is_integer()]
-        limits = np.iinfo(field.dtype)  # type: ignore[arg-type]  # NumPy dtype
+        limits = np.iinfo(field.dtype)
         constants: list[Any] = [v for v in whole if limits.min <= v <= limits.max]
     elif field.kind in ("datetime", "timedelta"):
         unit = unit_of(field.dtype)
@@ -147,7 +147,7 @@ def _mapped(fields: tuple[Field, ...], params: Params) -> Field:
 def _map(context: Context, operand: Operand, *, pairs: tuple[tuple[Any, Any], ...]) -> pl.Expr:
     """Each value by a dictionary; what it does not list becomes missing."""
     if operand.field.kind == "int":
-        limits = np.iinfo(operand.field.dtype)  # type: ignore[arg-type]  # NumPy dtype
+        limits = np.iinfo(operand.field.dtype)
         pairs = tuple((o, n) for o, n in pairs if limits.min <= o <= limits.max)
     old = pl.Series([o for o, _ in pairs], dtype=physical(operand.field.dtype))
     new = pl.Series([n for _, n in pairs], dtype=physical(context.result.dtype))
