@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas
 import pytest
 from hypothesis import given, settings
@@ -103,3 +104,14 @@ def test_parsing_is_native_and_exact(name: str) -> None:
 @pytest.mark.parametrize("name", FALLING_BACK)
 def test_other_parsing_falls_back(name: str) -> None:
     check(FALLING_BACK[name], TEXTS, native=False)
+
+
+@pytest.mark.parametrize("ambiguous", ["infer", "array", "list", "NaT", True])
+def test_hours_that_come_twice(ambiguous: object) -> None:
+    table = pandas.DataFrame(
+        {"t": pandas.to_datetime(["2024-10-27 02:30", "2024-10-27 02:30", "2024-10-27 04:00"])}
+    )
+    summer = {"array": np.array([True, False, False]), "list": [True, False, False]}
+    given = summer.get(str(ambiguous), ambiguous)
+
+    check(_call("t", "tz_localize", "Europe/Berlin", ambiguous=given), table, native=False)

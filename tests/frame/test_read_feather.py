@@ -87,3 +87,10 @@ def test_changed_missing_and_wrong_files(table: pandas.DataFrame, path: Path) ->
     path.unlink()
     with pytest.raises(FileNotFoundError):
         pd.read_feather(path)
+
+
+def test_the_name_of_the_columns_is_kept(path: Path, table: pandas.DataFrame) -> None:
+    table.rename_axis(columns="zz").to_feather(path)
+
+    assert_native(pd.read_feather(path), pandas.read_feather(path))
+    assert pd.read_feather(path).columns.name == "zz"

@@ -256,3 +256,20 @@ def test_storage_options_of_any_kind(table: pandas.DataFrame) -> None:
 
     assert "not" not in repr(result.__dict__["_lazy"])
     assert_native(result, table)
+
+
+@pytest.mark.parametrize("columns", [None, ["b"]])
+def test_the_name_of_the_columns_is_kept(
+    columns: list[str] | None, partitions: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "named.parquet"
+    frame = pandas.DataFrame({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5]}).rename_axis(columns="zz")
+    frame.to_parquet(path)
+
+    result = pd.read_parquet(path, columns=columns)
+
+    assert "_lazy" in result.__dict__
+    assert result.columns.name == "zz"
+    pandas.testing.assert_frame_equal(
+        result.to_pandas(), pandas.read_parquet(path, columns=columns)
+    )

@@ -316,11 +316,17 @@ def compute_index(spec: IndexSpec, columns: list[Any], state: Any, height: int) 
             levels.append(to_index(series, dtype_of(typed(expr, state.rows)), name))
     if len(levels) == 1:
         return levels[0]
-    if spec.appearing:
-        parts = [pd.factorize(level, use_na_sentinel=True) for level in levels]
-        codes, uniques = zip(*parts, strict=True)
-        return pd.MultiIndex(list(uniques), list(codes), names=list(spec.names))
-    return pd.MultiIndex.from_arrays(levels, names=list(spec.names))
+    among = spec.missing_last and any(level.hasnans for level in levels)
+    if not (spec.appearing or among):
+        return pd.MultiIndex.from_arrays(levels, names=list(spec.names))
+    parts = [
+        pd.factorize(level, sort=not spec.appearing, use_na_sentinel=not among) for level in levels
+    ]
+    codes, uniques = zip(*parts, strict=True)
+    # Verifying would put missing values beside the values of their level.
+    return pd.MultiIndex(
+        list(uniques), list(codes), names=list(spec.names), verify_integrity=not among
+    )
 
 
 def range_index(spec: RangeSpec, height: int) -> pd.RangeIndex:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from pandas.api.extensions import no_default
+from pandas.api.types import is_list_like
 from pandas.core.indexes.accessors import DatetimeProperties, TimedeltaProperties
 
 from raylab.frame.facade.accessors import LazyAccessor
@@ -48,8 +49,9 @@ _COMPONENTS = ("days", "hours", "minutes", "seconds", "milliseconds", "microseco
 
 def _of_each(moments: SeriesState, name: str, arguments: dict[str, Any]) -> SeriesState:
     """A method or property of pandas' accessor, for each value."""
-    if arguments.get("ambiguous") == "infer":
-        raise NotNative("hours inferred from the rows around")
+    ambiguous = arguments.get("ambiguous")
+    if is_list_like(ambiguous) or (isinstance(ambiguous, str) and ambiguous == "infer"):
+        raise NotNative("hours told row by row, or inferred from the rows around")
     given = frozen({k: v for k, v in arguments.items() if v is not no_default})
     expr = call("method", moments.expr, accessor="dt", name=name, arguments=given)
     return moments.mapped(expr)

@@ -310,7 +310,7 @@ def _result(group: GroupState, rows: Aggregate, columns: dict[str, Expr]) -> Fra
     keys = [Column(f"{HIDDEN}key{i}") for i in range(len(group.keys))]
     names = [name for name, _ in group.keys]
     if group.as_index:
-        levels = Levels(tuple(keys), tuple(names), appearing=not group.sort)
+        levels = Levels(tuple(keys), tuple(names), not group.sort, missing_last=not group.dropna)
         return FrameState(rows, columns, levels)
     if not all(type(name) is str and name not in columns for name in names):
         raise NotNative("a key that has the name of a result, or no name")

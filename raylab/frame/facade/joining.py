@@ -137,6 +137,8 @@ def matched(left: Side, right: Side, how: str) -> tuple[Side, Side]:
             continue
         if a.kind not in _NUMBERS or b.kind not in _NUMBERS or how not in ("inner", "left"):
             raise NotNative(f"keys of {a.dtype} and {b.dtype}")
+        if how == "inner" and left.by_index and right.by_index:
+            _refuse_other_levels(a, b, several=len(ones) > 1)
         if {a.kind, b.kind} == {"int", "float"} and _has_fractions(left, right, i):
             warnings.warn(
                 "You are merging on int and float columns where the float values are not equal to "
@@ -148,6 +150,13 @@ def matched(left: Side, right: Side, how: str) -> tuple[Side, Side]:
         ones[i] = call("cast", ones[i], dtype=common)
         others[i] = call("cast", others[i], dtype=common)
     return replace(left, keys=tuple(ones)), replace(right, keys=tuple(others))
+
+
+def _refuse_other_levels(one: Field, other: Field, *, several: bool) -> None:
+    """Refuses levels of two dtypes where the dtype that pandas gives them is not the common one."""
+    signs = {getattr(field.dtype, "kind", "") for field in (one, other)}
+    if several or signs == {"i", "u"}:
+        raise NotNative(f"index levels of {one.dtype} and {other.dtype}")
 
 
 def _has_fractions(left: Side, right: Side, place: int) -> bool:

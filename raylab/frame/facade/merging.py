@@ -198,8 +198,11 @@ def _origin() -> Expr:
 def _index(left: Side, right: Side, rows: Any, how: str) -> IndexSpec:
     if left.by_index and right.by_index and left.keys:
         names = right.levels.names if how == "right" else left.levels.names
-        if how in ("inner", "outer") and left.levels.names != right.levels.names:
+        several = len(left.keys) > 1  # of which pandas joins those of the same names
+        if (several or how in ("inner", "outer")) and left.levels.names != right.levels.names:
             raise NotNative("indexes with different names")
+        if how == "left":
+            return Levels(level_columns(left, "left"), names)
         return Levels(tuple(joined_keys(left, right, rows, how)), names)
     if right.by_index and right.keys:
         return Levels(level_columns(left, "left"), left.levels.names)

@@ -16,7 +16,7 @@ from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.dataframe import DataFrame, lazy_frame
 from raylab.frame.facade.filters import filtered, split_by_key
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec
-from raylab.frame.plan.expressions import Column
+from raylab.frame.plan.expressions import Column, Expr
 from raylab.frame.plan.nodes import Scan
 from raylab.frame.plan.schema import NotNative
 from raylab.frame.sources.files import FileIdentity, is_url, plain_path
@@ -96,7 +96,8 @@ def read_feather(path: Any, columns: Any = None, *args: Any, **kwargs: Any) -> A
         if not labels or any(label not in source.fields for label in labels):
             raise NotNative("columns that are not in the file")
         scan = Scan(source, tuple(source.fields))
-        return lazy_frame(FrameState(scan, {label: Column(label) for label in labels}))
+        exprs: dict[str, Expr] = {label: Column(label) for label in labels}
+        return lazy_frame(FrameState(scan, exprs, columns_name=source.columns_name))
 
     return native_or_pandas(native, "read_feather", path, columns, *args, **kwargs)
 
@@ -136,4 +137,4 @@ def _parquet_state(source: Any, columns: list[str] | None) -> FrameState:
         stored = ()
         index = RangeSpec(source.index.start, source.index.step, source.index.name)
     scan = Scan(source, tuple(dict.fromkeys([*source.labels, *stored])))
-    return FrameState(scan, {label: Column(label) for label in labels}, index)
+    return FrameState(scan, {label: Column(label) for label in labels}, index, source.columns_name)

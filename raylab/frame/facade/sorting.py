@@ -144,7 +144,12 @@ def sort_index(
         rest = [i for i in range(len(names)) if i not in first] if sort_remaining else []
         names = [names[i] for i in (*first, *rest)]
     directions = _directions(ascending, len(names))
-    result = flat.over(Sort(flat.rows, tuple(names), directions, na_position == "last"))
+    nulls_last = na_position == "last"
+    if index.missing_last and len(names) > 1:
+        if len(set(directions)) > 1:
+            raise NotNative("levels with missing values in several directions")
+        nulls_last = not directions[0]
+    result = flat.over(Sort(flat.rows, tuple(names), directions, nulls_last))
     return replace(result, index=RangeSpec()) if ignore_index else result
 
 

@@ -32,11 +32,14 @@ class Levels:
         names: of the levels.
         appearing: several levels whose values pandas lists as they first appear, not sorted;
             unstack shows it.
+        missing_last: missing values are themselves a value of their level, the last one, as pandas'
+            groupby makes them with ``dropna=False``; unstack and sort_index show it.
     """
 
     exprs: tuple[Expr, ...]
     names: tuple[Hashable, ...]
     appearing: bool = False
+    missing_last: bool = False
 
     def of(self, exprs: tuple[Expr, ...]) -> Levels:
         """The same levels as other expressions."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.core.dtypes.dtypes import BaseMaskedDtype
 
 from raylab.frame import support
 from raylab.frame.execution import engine
@@ -25,6 +26,7 @@ from raylab.frame.plan.nodes import (
     AggregateCall,
     Distinct,
     Filter,
+    Project,
     Sort,
     TopK,
 )
@@ -32,6 +34,7 @@ from raylab.frame.plan.schema import NotNative, family_of
 
 _VALUES = f"{HIDDEN}summary"
 _COUNT = f"{HIDDEN}count"
+_MISSING = f"{HIDDEN}missing"
 _NUMBERS = ("int", "float", "bool")
 
 # --- along rows ---------------------------------------------------------------------------------
@@ -231,8 +234,14 @@ def value_counts(
             raise NotNative("shares of nullable values")
         counted = pd.Series([], dtype=series.field.dtype).value_counts().dtype
         counts = call("cast", counts, dtype=counted)
-    if sort:
-        rows = Sort(rows, (_COUNT,), (not ascending,))
+    by: dict[str, bool] = {_COUNT: not ascending} if sort else {}
+    if isinstance(series.field.dtype, BaseMaskedDtype) and not dropna:
+        # pandas counts what is missing after everything else.
+        named = ((_VALUES, Column(_VALUES)), (_COUNT, Column(_COUNT)))
+        rows = Project(rows, (*named, (_MISSING, call("isna", Column(_VALUES)))))
+        by[_MISSING] = False
+    if by:
+        rows = Sort(rows, tuple(by), tuple(by.values()))
     index = Levels((Column(_VALUES),), (series.name,))
     return _shares(SeriesState(rows, counts, "count", index), normalize=normalize)
 
@@ -258,7 +267,8 @@ def count_rows(
     rows: Any = Aggregate(frame.rows, keys, calls, sort=False, dropna=bool(dropna))
     if sort:
         rows = Sort(rows, (_COUNT,), (not ascending,))
-    index = Levels(tuple(map(Column, hidden)), tuple(labels), appearing=True)
+    levels = tuple(map(Column, hidden))
+    index = Levels(levels, tuple(labels), appearing=True, missing_last=not dropna)
     return _shares(SeriesState(rows, Column(_COUNT), "count", index), normalize=normalize)
 
 

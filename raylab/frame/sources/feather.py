@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -29,11 +30,13 @@ class FeatherSource:
         file: as it was when it was opened.
         fields: pandas' dtypes.
         batch_rows: the rows of each record batch.
+        columns_name: the name of the column axis.
     """
 
     file: FileIdentity
     fields: Schema
     batch_rows: tuple[int, ...]
+    columns_name: Hashable = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -128,4 +131,4 @@ def _open(file: FileIdentity, mapped: Any) -> FeatherSource:
             raise NotNative(f"column {name!r} of dtype {field.dtype}")
         if field.dtype == OBJECT and held[name] != pl.Boolean:
             raise NotNative(f"column {name!r} of dtype object")
-    return FeatherSource(file, fields, tuple(rows) or (0,))
+    return FeatherSource(file, fields, tuple(rows) or (0,), typed.columns.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
@@ -63,6 +63,7 @@ class ParquetSource:
         labels: the visible columns, in order.
         attrs: ``DataFrame.attrs`` as pandas stored them.
         keys: columns that the names of folders tell.
+        columns_name: the name of the column axis.
         backend: pandas' argument ``dtype_backend``; the same file in other dtypes is another source.
     """
 
@@ -75,6 +76,7 @@ class ParquetSource:
     attrs: dict[str, Any]
     keys: tuple[FolderKey, ...] = ()
     backend: str | None = None
+    columns_name: Hashable = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -236,7 +238,9 @@ def _open(
     for key in keys:
         fields[key.name] = Field(key.dtype, nullable=False)
     labels = (*labels, *(key.name for key in keys))
-    return ParquetSource(files, fields, groups, total, index, labels, attrs, keys, backend)
+    return ParquetSource(
+        files, fields, groups, total, index, labels, attrs, keys, backend, typed.columns.name
+    )
 
 
 def footer(file: FileIdentity) -> Any:
