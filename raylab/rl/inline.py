@@ -138,7 +138,8 @@ class InlineTrainer:
     def restore(self, state: State) -> tuple[str, ...]:
         """Go on from a state, of this or another process.
 
-        Steps that this object simulated beyond the state stay counted as simulated.
+        Steps that this object simulated beyond the state stay counted as simulated. Without the
+        part "environments" new games begin, which no earlier part of the run has played.
 
         Returns:
             What forbids to go on exactly, as an environment that is not a function of its seed
@@ -152,9 +153,17 @@ class InlineTrainer:
         self._learner.load_optimizer_state(state.parts["optimizer"])
         for name, generator in self._generators.items():
             generator.set_state(torch.from_numpy(state.parts["random"][name].copy()))
-        reasons = self._agent.restore(state.parts)
         self._update = int(state.meta["update"])
         self._agent_steps = int(state.meta["agent_steps"])
+        if "environments" in state.parts:
+            reasons = self._agent.restore(state.parts)
+        else:
+            # A seeding lasts many steps, so none that was played has so large a number.
+            self._env.reset(seeding=self._agent_steps)
+            reasons = (
+                "new games, as the checkpoint's are those of another placement",
+                *self._agent.restore({**state.parts, "environments": self._env.state()}),
+            )
         self._simulated_agent_steps = max(
             self._simulated_agent_steps, int(state.meta["simulated_agent_steps"])
         )

@@ -93,8 +93,6 @@ class OnPolicyAgent:
 
     def restore(self, parts: Mapping[str, Arrays]) -> tuple[str, ...]:
         """Bring the environments back; name those that did not come back as they were."""
-        if "environments" not in parts:
-            return ("new games, as the checkpoint's are those of another placement",)
         self._rollout.restore(parts["environments"])
         return tuple(
             f"environment {row} did not replay as it was played" for row in self._env.diverged_rows

@@ -192,7 +192,8 @@ class Supervisor:
             if evaluates and evaluator is not None:
                 evaluator.begin(team.weights(), tracker)
             elif evaluates:
-                evaluated = self._begin_evaluation(team)
+                # The next update waits behind these games, so a stop waits for them, too.
+                evaluated = self._begin_evaluation(team, stoppable=False)
             if not is_last:
                 team.begin_update()
             recorder.record(result, tracker)
@@ -207,7 +208,7 @@ class Supervisor:
             return "interrupted", self._stop_cause
         if job.evaluation.episodes:
             self._tell(phase=f"evaluating over {job.evaluation.episodes} games")
-            self._keep_evaluation(self._begin_evaluation(team), recorder, tracker)
+            self._keep_evaluation(self._begin_evaluation(team, stoppable=True), recorder, tracker)
         return "finished", cause
 
     def _is_due(self, tracker: Tracker, before: int) -> bool:
@@ -219,9 +220,11 @@ class Supervisor:
             or crossed(job.evaluation.every_agent_steps, before, now)
         )
 
-    def _begin_evaluation(self, team: Team) -> Pending:
+    def _begin_evaluation(self, team: Team, *, stoppable: bool) -> Pending:
         evaluation = self._job.evaluation
-        return team.begin_evaluation(evaluation.episodes, evaluation.greedy, evaluation.video)
+        return team.begin_evaluation(
+            evaluation.episodes, evaluation.greedy, evaluation.video, stoppable=stoppable
+        )
 
     def _keep_evaluation(self, pending: Pending, recorder: Recorder, tracker: Tracker) -> None:
         """Record an evaluation; one that fails or is stopped costs the run nothing."""

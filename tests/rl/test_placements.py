@@ -109,6 +109,17 @@ def test_sync_gives_the_same_numbers_again_with_a_killed_worker_and_after_a_rest
     assert [r.episodes for r in restored] == [r.episodes for r in later]
     assert all(r.metrics["policy_lag/max"] == 0 for r in restored)
 
+    # An inline run has no workers: what it played has the rows of the first ones.
+    meta = {name: state.meta[name] for name in state.meta if not name.startswith("workers")}
+    differences = again.restore(replace(state, meta=meta))
+    elsewhere = updates(again, 3)
+
+    assert differences == ["new games, as the checkpoint's are those of another placement"]
+    assert elsewhere[0].update == 4
+    rows = {e.row for r in elsewhere for e in r.episodes}
+    assert rows
+    assert rows <= {4, 5, 6, 7}
+
 
 def test_async_counts_lag_and_replaces_killed_and_hung_workers(start):
     team, told = start(AsyncTeam, replace(ASYNC, layout=replace(ASYNC.layout, patience_s=1.0)))

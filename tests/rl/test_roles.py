@@ -85,8 +85,10 @@ def test_a_trainer_takes_over_what_a_learner_learned_with_new_games():
 
     reasons = trainer.restore(State(parts=parts, meta={**state.meta, "workers_started": 1}))
 
-    assert trainer.checkpoint(0.0)[1] == weight_hash
+    restored, restored_hash = trainer.checkpoint(0.0)
+    assert restored_hash == weight_hash
     assert reasons == ("new games, as the checkpoint's are those of another placement",)
+    assert restored.parts["environments"]["seedings"].tolist() == [2 * 32] * 2  # none was played
     assert trainer.update().update == 3
 
 

@@ -9,6 +9,7 @@ from raylab.errors import RoleDiedError, RunError
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Gymnasium
 from raylab.rl.job import Job, Layout, Start
+from raylab.rl.placements import watch
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
 from raylab.rl.system import MAX_RESTARTS, Supervisor
 from tests.waiting import wait_until_gone
@@ -31,15 +32,18 @@ DOOMED = Gymnasium(id="tests.rl.doomed:Doomed-v0")
 class Memory:
     """A recorder that keeps the newest state, and a list of what it was told."""
 
-    def __init__(self, fails_at=""):
+    def __init__(self, fails_at="", stops_at="", stop=None):
         self.calls = []
         self._fails_at = fails_at
+        self._stops_at, self._stop = stops_at, stop
         self._newest = None
 
     def _note(self, name):
         self.calls.append(name)
         if name == self._fails_at:
             raise RunError("the disk is full")
+        if name == self._stops_at:
+            self._stop("enough")
 
     def begin(self):
         self._note("begin")
@@ -76,8 +80,10 @@ class Memory:
 class Watched(Supervisor):
     """A supervisor that lets the test read its recorder."""
 
-    def __init__(self, job, fails_at=""):
-        self.memory = Memory(fails_at)
+    def __init__(self, job, fails_at="", stops_at=""):
+        self.memory = Memory(fails_at, stops_at, self.stop)
+        if stops_at:
+            watch._SLICE_S = 0.001  # in this process: every wait looks often whether to stop
         super().__init__(job, lambda: self.memory)
 
     def calls(self):
@@ -88,8 +94,10 @@ class Watched(Supervisor):
 def supervise(cluster):
     roles = []
 
-    def start(job, fails_at=""):
-        roles.append(runtime.actor(Watched, job, fails_at, role="supervisor", concurrency=4))
+    def start(job, fails_at="", stops_at=""):
+        roles.append(
+            runtime.actor(Watched, job, fails_at, stops_at, role="supervisor", concurrency=4)
+        )
         return roles[-1]
 
     yield start
@@ -138,15 +146,39 @@ def test_a_trainer_that_keeps_dying_is_given_up(supervise):
 def test_a_stop_ends_after_the_update_with_a_checkpoint(supervise):
     endless = Job(**{**vars(JOB), "until": Until(), "checkpointing": Checkpointing()})
     supervisor = supervise(endless)
+    deadline = time.monotonic() + LIMIT_S
+    while not supervisor.call("progress", timeout_s=LIMIT_S).update:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     supervisor.call("stop", "enough", timeout_s=LIMIT_S)
 
     progress, calls = end_of(supervisor)
 
     assert (progress.state, progress.cause) == ("interrupted", "enough")
-    # Depending on when the stop came, nothing was trained, or the last update was saved.
-    assert calls[-1] == "finish interrupted"
-    if progress.update:
-        assert calls[-2] == f"checkpoint {progress.update}"
+    assert progress.update >= 1
+    assert calls[-2:] == [f"checkpoint {progress.update}", "finish interrupted"]
+
+
+@pytest.mark.parametrize("layout", [Layout(), Layout(kind="sync", workers=1, envs_per_worker=2)])
+def test_a_stop_waits_for_the_games_that_the_next_update_waits_behind(supervise, layout):
+    changes = {
+        "until": Until(),
+        "checkpointing": Checkpointing(),
+        "evaluation": Evaluating(episodes=50, every_agent_steps=32, video=False),
+        "layout": layout,
+    }
+    # The first update is recorded when its evaluation and the second update have been begun.
+    progress, calls = end_of(supervise(Job(**{**vars(JOB), **changes}), stops_at="record 1"))
+
+    assert (progress.state, progress.cause) == ("interrupted", "enough")
+    assert calls == [
+        "begin",
+        "record 1",
+        "evaluation sampled 32",
+        "record 2",
+        "checkpoint 2",
+        "finish interrupted",
+    ]
 
 
 def test_a_recorder_that_fails_ends_the_run_with_its_reason(supervise):

@@ -127,14 +127,21 @@ class VectorEnv:
         """
         return self._diverged_rows
 
-    def reset(self) -> np.ndarray:
+    def reset(self, seeding: int | None = None) -> np.ndarray:
         """Start a new game in every row, newly seeded.
+
+        Args:
+            seeding: number of the seeding, from 0 on, from which the rows' seeds follow; None
+                takes the next one of each row.
 
         Returns:
             The first observations [N, *obs], valid until the next step; images may be a view
             that is not contiguous.
         """
-        self._seedings += 1
+        if seeding is None:
+            self._seedings += 1
+        else:
+            self._seedings[:] = seeding
         self._seed_rows(self._everyone)
         self._log.restart(self._everyone)
         return self._observations

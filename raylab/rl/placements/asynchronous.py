@@ -122,9 +122,11 @@ class AsyncTeam:
         """Return the present weights, as a reference."""
         return self._learner.weights()
 
-    def begin_evaluation(self, episodes: int, greedy: bool, video: bool) -> Pending:
+    def begin_evaluation(
+        self, episodes: int, greedy: bool, video: bool, *, stoppable: bool
+    ) -> Pending:
         """Let the learner play; it learns on afterwards."""
-        return self._learner.begin_evaluation(episodes, greedy, video)
+        return self._learner.begin_evaluation(episodes, greedy, video, stoppable=stoppable)
 
     def close(self) -> None:
         """End the processes."""

@@ -91,10 +91,12 @@ class InlineTeam:
         """Return the present weights, as a reference."""
         return self._trainer.submit("weights")
 
-    def begin_evaluation(self, episodes: int, greedy: bool, video: bool) -> Pending:
+    def begin_evaluation(
+        self, episodes: int, greedy: bool, video: bool, *, stoppable: bool
+    ) -> Pending:
         """Let the trainer play; it trains on afterwards."""
         games = self._trainer.submit("evaluate", episodes, greedy, video)
-        return partial(self._watch.result, games, GAMES_S, stoppable=True)
+        return partial(self._watch.result, games, GAMES_S, stoppable=stoppable)
 
     def close(self) -> None:
         """End the process."""

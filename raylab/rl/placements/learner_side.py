@@ -117,10 +117,12 @@ class LearnerSide:
         played: Evaluation = self._wait(games, GAMES_S, stoppable=True)
         return played
 
-    def begin_evaluation(self, episodes: int, greedy: bool, video: bool) -> Pending:
+    def begin_evaluation(
+        self, episodes: int, greedy: bool, video: bool, *, stoppable: bool
+    ) -> Pending:
         """Let it play; it learns on afterwards."""
         games = self._role.submit("evaluate", episodes, greedy, video)
-        return lambda: self._wait(games, GAMES_S, stoppable=True)
+        return lambda: self._wait(games, GAMES_S, stoppable=stoppable)
 
     def kill(self) -> None:
         """End the process."""

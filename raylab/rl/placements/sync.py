@@ -62,6 +62,7 @@ class SyncTeam:
         numbers: list[int] = state.meta.get("workers", [])
         self._crew.started = max(self._crew.started, *numbers, state.meta.get("workers_started", 0))
         if len(numbers) != len(self._crew.seats):
+            self._crew.begin_new_games(self._crew.started)
             return ["new games, as the checkpoint's are those of another placement"]
         return self._crew.take_over(numbers, [games_of(state, number) for number in numbers])
 
@@ -122,9 +123,11 @@ class SyncTeam:
         """Return the present weights, as a reference."""
         return self._learner.weights()
 
-    def begin_evaluation(self, episodes: int, greedy: bool, video: bool) -> Pending:
+    def begin_evaluation(
+        self, episodes: int, greedy: bool, video: bool, *, stoppable: bool
+    ) -> Pending:
         """Let the learner play; it learns on afterwards."""
-        return self._learner.begin_evaluation(episodes, greedy, video)
+        return self._learner.begin_evaluation(episodes, greedy, video, stoppable=stoppable)
 
     def close(self) -> None:
         """End the processes."""

@@ -53,10 +53,14 @@ class Team(Protocol):
     def weights(self) -> runtime.Ref:
         """Drained, return the present weights, as a reference."""
 
-    def begin_evaluation(self, episodes: int, greedy: bool, video: bool) -> Pending:
+    def begin_evaluation(
+        self, episodes: int, greedy: bool, video: bool, *, stoppable: bool
+    ) -> Pending:
         """Drained, begin to score the policy; the result is an Evaluation and an mp4, if any.
 
-        Waiting for it raises Stopped if the run is told to stop meanwhile.
+        Where it is stoppable, waiting for it raises Stopped if the run is told to stop meanwhile.
+        The games go on all the same, and what was begun behind them waits: only what is begun
+        last may be stoppable.
         """
 
     def close(self) -> None:
