@@ -111,7 +111,10 @@ class RunRecorder:
         for folder in ("metrics", "episodes"):
             messages += self._tidy(self._path / folder)
         status = Run(self._path).status
-        self._simulated_agent_steps = int(status.get("simulated_agent_steps", 0))
+        # Between two attempts of one process the status may be some seconds old.
+        self._simulated_agent_steps = max(
+            self._simulated_agent_steps, int(status.get("simulated_agent_steps", 0))
+        )
         self._is_exact = record.get("exact", True)
         self._saved_environment = record.get("exactness", {})
         self._weight_hash, self._hashed_at = record.get("weight_hash", ""), steps

@@ -36,6 +36,7 @@ class Trial:
         self._tracker = Tracker(job.until, start.progress, start.simulated_agent_steps)
         for message in start.messages:
             recorder.message(message)
+        recorder.beat(self._progress("running"))  # from here on nobody else trains it
         try:
             self._trainer = Trainer(
                 job.env,
@@ -73,6 +74,7 @@ class Trial:
                 result = self._trainer.update()
                 tracker.add(result)
                 self._recorder.record(result, tracker)
+                self._recorder.beat(self._progress("running"))
                 cause = tracker.reached()
                 if cause or crossed(
                     job.checkpointing.every_agent_steps, before, tracker.agent_steps
@@ -89,9 +91,7 @@ class Trial:
         except RaylabError as error:
             self._end("failed", str(error))
             raise
-        progress = self._progress("running")
-        self._recorder.beat(progress)
-        return progress
+        return self._progress("running")
 
     def stop(self, cause: str) -> None:
         """Save an exact checkpoint and end, unless it has ended."""

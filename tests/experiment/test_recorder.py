@@ -86,6 +86,21 @@ def test_rows_before_a_checkpoint_are_safe_and_later_ones_rolled_back(path):
     assert run.status["simulated_agent_steps"] == 40
 
 
+def test_simulated_steps_stay_counted_when_one_process_begins_again(path):
+    recorder, _, tracker, _ = begin(path)
+    update(recorder, tracker, 1)
+    save(recorder, tracker)
+    recorder.beat(progress(tracker))
+    for number in (2, 3):
+        update(recorder, tracker, number)
+    recorder.beat(progress(tracker))  # too early to renew the status
+
+    again = recorder.begin()
+
+    assert Run(path).status["simulated_agent_steps"] == 10
+    assert again.simulated_agent_steps == 30
+
+
 def test_what_differs_makes_a_run_not_exact_for_good(path):
     recorder, _, tracker, _ = begin(path)
     update(recorder, tracker, 1)
