@@ -40,23 +40,36 @@ class Part:
         return _MEANING.get(self.phase, "")
 
 
-def breakdown(columns: Mapping[str, Sequence[float]]) -> list[Part]:
+def first_with_every_phase(columns: Mapping[str, Sequence[float]]) -> int:
+    """Return which update is the first that has a number in every column; their count if none.
+
+    Before DQN has filled its replay, its updates have no phases of learning.
+    """
+    whole = np.isfinite(np.stack([np.asarray(column, np.float64) for column in columns.values()]))
+    return next((int(index) for index in np.flatnonzero(whole.all(axis=0))), whole.shape[1])
+
+
+def breakdown(columns: Mapping[str, Sequence[float]], *, overlaps: bool = False) -> list[Part]:
     """Split the wall time of updates into phases; means over the updates, so that they add up.
 
     Args:
         columns: of consecutive updates: ``wall_time_s`` at their ends, ``time/rollout_s``,
-            ``time/learn_s``, and ``time/<phase>_s`` of any phases.
+            ``time/learn_s``, and ``time/<phase>_s`` of any phases; NaN where an update had none.
+        overlaps: rollout and learning go on side by side, as in placement ``async``: what is
+            left of the wall time then tells nothing, and the part "system" is left out.
 
     Returns:
-        The parts in the order of the loop; their shares add up to 1.
+        The parts in the order of the loop; their shares add up to 1, unless they overlap.
 
     Raises:
         RunError: there are fewer than two updates.
     """
-    table = {name: np.asarray(values, np.float64) for name, values in columns.items()}
+    table = {name: np.nan_to_num(np.asarray(values, float)) for name, values in columns.items()}
     walls = np.diff(table["wall_time_s"])
     if len(walls) < 1:
-        raise RunError("fewer than two updates to look at; give --seconds more.")
+        raise RunError(
+            "fewer than two updates that have every phase of learning; give --seconds more."
+        )
     phases = {
         name.removeprefix("time/").removesuffix("_s"): values[1:]
         for name, values in table.items()
@@ -69,7 +82,8 @@ def breakdown(columns: Mapping[str, Sequence[float]]) -> list[Part]:
         inside = {p: s for p, s in phases.items() if (p in ROLLOUT_PHASES) == (group == "rollout")}
         seconds |= {(group, phase): values for phase, values in inside.items()}
         seconds[group, "other"] = whole - sum(inside.values(), nothing)
-    seconds["system", "system"] = walls - wholes["rollout"] - wholes["learn"]
+    if not overlaps:
+        seconds["system", "system"] = walls - wholes["rollout"] - wholes["learn"]
     total = float(np.mean(walls))
     return [
         Part(group, phase, float(np.mean(values)), float(np.mean(values)) / total)

@@ -70,12 +70,16 @@ def _trained(experiment: Experiment, seconds: float, folder: str) -> Run:
 
 def _measured(run: Run) -> dict[str, Any]:
     """What was found, as JSON."""
-    from raylab.analysis.breakdown import breakdown
+    from raylab.analysis.breakdown import breakdown, first_with_every_phase
 
     metrics = run.metrics().sort_values("update")
     metrics = metrics[metrics["update"] >= _WARMUP_UPDATES]
     names = [n for n in metrics.columns if n == "wall_time_s" or n.startswith("time/")]
-    parts = breakdown({name: metrics[name].tolist() for name in names})
+    columns = {name: metrics[name].tolist() for name in names}
+    first = first_with_every_phase(columns)
+    metrics = metrics.iloc[first:]
+    overlaps = run.experiment.placement.kind == "async"
+    parts = breakdown({n: column[first:] for n, column in columns.items()}, overlaps=overlaps)
     steps, walls = metrics["agent_steps"].to_numpy(), metrics["wall_time_s"].to_numpy()
     environment = run.environment
     return {
@@ -83,6 +87,7 @@ def _measured(run: Run) -> dict[str, Any]:
         "updates": len(walls) - 1,
         "agent_steps_per_s": float(steps[-1] - steps[0]) / float(walls[-1] - walls[0]),
         **{name: environment[name] for name in ("cpu", "threads", "precision", "device")},
+        "overlaps": overlaps,
         "parts": [
             {
                 "group": part.group,
@@ -121,6 +126,8 @@ def _show(found: dict[str, Any]) -> None:
         if part["phase"] != group:
             table.add_row(f"  {part['phase']}", *_numbers([part]), part["meaning"])
     out.print(table)
+    if found["overlaps"]:
+        say(out, "Rollout and learning overlap (placement async): shares do not add up to 100 %.")
 
 
 def _numbers(parts: Sequence[dict[str, Any]]) -> tuple[str, str, str]:

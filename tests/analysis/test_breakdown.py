@@ -2,7 +2,7 @@
 
 import pytest
 
-from raylab.analysis.breakdown import breakdown
+from raylab.analysis.breakdown import breakdown, first_with_every_phase
 from raylab.errors import RunError
 
 
@@ -44,6 +44,37 @@ def test_a_phase_that_only_its_algorithm_knows_belongs_to_learning():
         0.25,
         "",
     )
+
+
+def test_updates_before_learning_are_left_out_and_later_gaps_take_no_time():
+    nan = float("nan")
+    columns = updates(
+        [1.0, 2.0, 3.0, 5.0, 7.0],
+        rollout=[0.5, 0.5, 0.5, 0.5, 1.5],
+        learn=[0.0, 0.0, 1.0, 1.0, 0.0],
+        forward=[nan, nan, 1.0, 1.0, nan],
+    )
+
+    first = first_with_every_phase(columns)
+    parts = breakdown({name: column[first:] for name, column in columns.items()})
+
+    assert first == 2
+    assert {(part.group, part.phase): part.seconds for part in parts} == {
+        ("rollout", "other"): 1.0,
+        ("learn", "forward"): 0.5,
+        ("learn", "other"): 0.0,
+        ("system", "system"): 0.5,
+    }
+    assert first_with_every_phase(updates([1.0, 2.0], forward=[nan, nan])) == 2
+
+
+def test_what_overlaps_leaves_no_system():
+    parts = breakdown(updates([0.0, 1.0], rollout=[0, 0.75], learn=[0, 0.5]), overlaps=True)
+
+    assert [(part.group, part.phase, part.share) for part in parts] == [
+        ("rollout", "other", 0.75),
+        ("learn", "other", 0.5),
+    ]
 
 
 def test_one_update_has_no_length():
