@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from raylab.cli.parser import VerbParser
 
 if TYPE_CHECKING:
-    from raylab.experiment.experiment import Placement
+    from raylab.experiment.experiment import Experiment, Placement
     from raylab.rl.schedule import Until
 
 _T = TypeVar("_T", "Until", "Placement")
@@ -49,15 +49,18 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
 
     from raylab.analysis.folders import find_runs
-    from raylab.experiment.run import Run
-    from raylab.experiment.runner import resume
+    from raylab.experiment.runner import resume_changed
 
-    experiment = Run(find_runs([options.run])[0]).experiment
-    runs = resume(
-        options.run,
-        until=_replace(experiment.until, options, ("agent_steps", "wall_time_s", "episode_return")),
-        placement=_replace(experiment.placement, options, ("threads", "address")),
-    )
+    def changed(own: Experiment) -> Experiment:
+        rules = ("agent_steps", "wall_time_s", "episode_return")
+        return replace(
+            own,
+            until=_replace(own.until, options, rules),
+            placement=_replace(own.placement, options, ("threads", "address")),
+        )
+
+    find_runs([options.run])  # says what is near, where there is none
+    runs = resume_changed(options.run, changed)
     return 130 if any(run.state == "interrupted" for run in runs) else 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +23,7 @@ from raylab.errors import (
     RaylabError,
     RoleDiedError,
     RoleTimeoutError,
+    RunNotFoundError,
 )
 from raylab.experiment import files, prepare
 from raylab.experiment.experiment import Experiment, Placement
@@ -66,7 +67,7 @@ def train(
         fetch(store, folder.parent, below=folder.name, without=("checkpoints",), may_lack=True)
     if new:
         folder = prepare.new_folder(folder)
-    return _train(experiment, folder.resolve(), display or Display())
+    return _train([experiment], folder.resolve(), display or Display())
 
 
 def resume(
@@ -80,25 +81,46 @@ def resume(
 
     Args:
         path: ``runs/<experiment id>/<seed>`` or ``runs/<experiment id>``.
-        until: a stopping rule that extends the run's.
+        until: a stopping rule that extends the runs'; None keeps each one's own.
         placement: where to work now; another number of threads makes it "continued, not exact".
+            None keeps each one's own, but all work in one cluster, the first one's.
         display: where to show progress.
 
     Raises:
         RunNotFoundError: there is no run.
         RaylabError: as :func:`train`.
     """
+
+    def changed(own: Experiment) -> Experiment:
+        return replace(own, until=until or own.until, placement=placement or own.placement)
+
+    return resume_changed(path, changed, display=display)
+
+
+def resume_changed(
+    path: str | Path,
+    change: Callable[[Experiment], Experiment],
+    *,
+    display: Display | None = None,
+) -> list[Run]:
+    """As :func:`resume`; ``change`` makes of each run's experiment what it is from now on."""
     runs = [Run(Path(path))] if is_run(Path(path)) else list_runs(path)
     if not runs:
         runs = [Run.open(path)]
-    experiment = runs[0].experiment
-    experiment = replace(
-        experiment,
-        seeds=tuple(run.seed for run in runs),
-        until=until or experiment.until,
-        placement=placement or experiment.placement,
-    )
-    return _train(experiment, runs[0].path.resolve().parent, display or Display())
+    folders = sorted({run.path.resolve().parent for run in runs})
+    if len(folders) > 1:
+        names = ", ".join(str(folder) for folder in folders)
+        raise RunNotFoundError(f"{path} holds {len(folders)} experiments; name one of {names}.")
+    alike: list[Experiment] = []  # an experiment for all seeds that go on in the same way
+    for run in runs:
+        changed = change(run.experiment)
+        for index, other in enumerate(alike):
+            if replace(changed, seeds=other.seeds) == other:
+                alike[index] = replace(other, seeds=(*other.seeds, run.seed))
+                break
+        else:
+            alike.append(changed)
+    return _train(alike, folders[0], display or Display())
 
 
 def attach(
@@ -162,10 +184,40 @@ class _Watched:
     silent_since: float | None = None
 
 
-def _train(experiment: Experiment, folder: Path, display: Display) -> list[Run]:
-    paths = {seed: folder / str(seed) for seed in experiment.seeds}
+def _train(experiments: Sequence[Experiment], folder: Path, display: Display) -> list[Run]:
+    """Train the seeds of experiments that differ in how long and where they train."""
     waiting = []
-    for seed, path in paths.items():
+    for experiment in experiments:
+        seeds = _unfinished(experiment, folder, display)
+        if seeds:
+            waiting.append(replace(experiment, seeds=seeds))
+    if waiting:
+        if "_ray_pkg_" in str(folder):
+            display.message(
+                f"runs are written to {folder}, into Ray's copy of the job's folder, which Ray "
+                f"removes after the job: give --runs-dir a path that lasts"
+            )
+        files.make_folder(folder)
+        runs = [run for experiment in waiting for run in _begun(experiment, folder)]
+        cores = machine.cores()  # before Ray starts, which is busy for some seconds
+        with _cluster(waiting[0].placement, runs, display) as cluster:
+            placed = []
+            for experiment in waiting:
+                recorded = next((r.experiment.placement for r in _begun(experiment, folder)), None)
+                placement, why = resolve_placement(experiment, recorded, cluster, cores)
+                if why:
+                    display.message(f"placement: {why}")
+                placed.append(replace(experiment, placement=placement))
+            _train_in(cluster, placed, folder, display)
+    seeds = [seed for experiment in experiments for seed in experiment.seeds]
+    return [Run(folder / str(seed)) for seed in seeds]
+
+
+def _unfinished(experiment: Experiment, folder: Path, display: Display) -> tuple[int, ...]:
+    """Return the seeds that have not reached the experiment's end."""
+    waiting = []
+    for seed in experiment.seeds:
+        path = folder / str(seed)
         if is_run(path):
             prepare.check_extension(Run(path), experiment.until)
         if is_run(path) and prepare.is_finished(Run(path), experiment.until):
@@ -175,35 +227,27 @@ def _train(experiment: Experiment, folder: Path, display: Display) -> list[Run]:
             )
         else:
             waiting.append(seed)
-    if waiting:
-        if "_ray_pkg_" in str(folder):
-            display.message(
-                f"runs are written to {folder}, into Ray's copy of the job's folder, which Ray "
-                f"removes after the job: give --runs-dir a path that lasts"
-            )
-        files.make_folder(folder)
-        experiment = replace(experiment, seeds=tuple(waiting))
-        runs = [Run(paths[seed]) for seed in waiting if is_run(paths[seed])]
-        cores = machine.cores()  # before Ray starts, which is busy for some seconds
-        with _cluster(experiment.placement, runs, display) as cluster:
-            recorded = next((run.experiment.placement for run in runs), None)
-            placement, why = resolve_placement(experiment, recorded, cluster, cores)
-            if why:
-                display.message(f"placement: {why}")
-            _train_in(cluster, replace(experiment, placement=placement), folder, display)
-    return [Run(path) for path in paths.values()]
+    return tuple(waiting)
+
+
+def _begun(experiment: Experiment, folder: Path) -> list[Run]:
+    paths = [folder / str(seed) for seed in experiment.seeds]
+    return [Run(path) for path in paths if is_run(path)]
 
 
 def _train_in(
-    cluster: runtime.Cluster, experiment: Experiment, folder: Path, display: Display
+    cluster: runtime.Cluster, experiments: Sequence[Experiment], folder: Path, display: Display
 ) -> None:
-    prepare.write_config(folder / "config.json", experiment, add_seeds=True)
+    seeds = tuple(seed for experiment in experiments for seed in experiment.seeds)
+    whole = replace(experiments[0], seeds=seeds)
+    prepare.write_config(folder / "config.json", whole, add_seeds=True)
     watched = []
-    for seed in experiment.seeds:
-        started = _start(experiment, seed, folder / str(seed), cluster)
-        if started is not None:
-            watched.append(started)
-            display.message(f"training {started.run.path}")
+    for experiment in experiments:
+        for seed in experiment.seeds:
+            started = _start(experiment, seed, folder / str(seed), cluster)
+            if started is not None:
+                watched.append(started)
+                display.message(f"training {started.run.path}")
     _watch(watched, display)
     _tell_ends(watched, display)
 

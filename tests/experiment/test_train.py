@@ -14,6 +14,7 @@ from raylab.errors import (
     RoleDiedError,
     RunError,
     RunExistsError,
+    RunNotFoundError,
 )
 from raylab.experiment import (
     Checkpointing,
@@ -24,6 +25,7 @@ from raylab.experiment import (
     files,
     list_runs,
     load_config,
+    resume,
     runner,
     train,
 )
@@ -79,6 +81,36 @@ def in_folder(folder, **changes):
 
 def shape(path):
     return {p.relative_to(path).parts[0] for p in path.rglob("*") if p.is_file()}
+
+
+def test_resumed_together_every_run_keeps_its_own_end_and_placement(cluster, tmp_path):
+    base = in_folder(tmp_path, evaluation=Evaluating(episodes=0))
+    for seed, steps, evaluator in ((1, 64, False), (2, 32, True), (3, 64, False)):
+        own = replace(
+            base,
+            seeds=(seed,),
+            until=Until(agent_steps=steps),
+            placement=Placement(kind="inline", threads=1, evaluator=evaluator),
+        )
+        path = tmp_path / TINY.experiment_id / str(seed)
+        files.make_folder(path)
+        files.write_json(path / "config.json", own.to_json())
+
+    runs = resume(tmp_path / TINY.experiment_id, display=Told())
+
+    ends = {run.seed: (run.status["agent_steps"], run.state) for run in runs}
+    assert ends == {1: (64, "finished"), 2: (32, "finished"), 3: (64, "finished")}
+    placements = {run.seed: run.experiment.placement.evaluator for run in runs}
+    assert placements == {1: False, 2: True, 3: False}
+
+
+def test_runs_of_several_experiments_are_not_resumed_as_one(tmp_path):
+    for name in ("a-12345678", "b-12345678"):
+        files.make_folder(tmp_path / name / "1")
+        files.write_json(tmp_path / name / "1" / "config.json", TINY.to_json())
+
+    with pytest.raises(RunNotFoundError, match="holds 2 experiments; name one of"):
+        resume(tmp_path)
 
 
 def test_a_run_leaves_a_folder_that_tells_everything(cluster, tmp_path):
