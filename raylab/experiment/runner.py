@@ -209,8 +209,7 @@ def _train(experiments: Sequence[Experiment], folder: Path, display: Display) ->
                     display.message(f"placement: {why}")
                 placed.append(replace(experiment, placement=placement))
             _train_in(cluster, placed, folder, display)
-    seeds = [seed for experiment in experiments for seed in experiment.seeds]
-    return [Run(folder / str(seed)) for seed in seeds]
+    return [Run(folder / str(seed)) for experiment in experiments for seed in experiment.seeds]
 
 
 def _unfinished(experiment: Experiment, folder: Path, display: Display) -> tuple[int, ...]:
