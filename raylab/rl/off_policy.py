@@ -152,15 +152,10 @@ class OffPolicyAgent:
 
     def restore(self, parts: Mapping[str, Arrays]) -> tuple[str, ...]:
         """Go on from a state; without replay learning pauses until it has filled again."""
-        reasons = []
-        if "environments" in parts:
-            self._stored = self.policy.stored(self._env.restore(parts["environments"]))
-            reasons += [
-                f"environment {row} did not replay as it was played"
-                for row in self._env.diverged_rows
-            ]
-        else:
-            reasons.append("new games, as the checkpoint's are those of another placement")
+        self._stored = self.policy.stored(self._env.restore(parts["environments"]))
+        reasons = [
+            f"environment {row} did not replay as it was played" for row in self._env.diverged_rows
+        ]
         self._learner.restore(parts["target"])
         if "replay" in parts:
             self._replay.restore(parts["replay"])

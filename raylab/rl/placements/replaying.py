@@ -106,6 +106,7 @@ class ReplayTeam:
             self._crew.begin_new_games(started)
             return [*reasons, "placement async begins new games"]
         if len(numbers) != len(self._crew.seats):
+            self._crew.begin_new_games(self._crew.started)
             return [*reasons, "new games, as the checkpoint's are those of another placement"]
         games = [games_of(state, number) for number in numbers]
         return [*reasons, *self._crew.take_over(numbers, games)]
@@ -190,9 +191,11 @@ class ReplayTeam:
         """Return the present weights, as a reference."""
         return self._learner.weights()
 
-    def begin_evaluation(self, episodes: int, greedy: bool, video: bool) -> Pending:
+    def begin_evaluation(
+        self, episodes: int, greedy: bool, video: bool, *, stoppable: bool
+    ) -> Pending:
         """Let the learner play; it learns on afterwards."""
-        return self._learner.begin_evaluation(episodes, greedy, video)
+        return self._learner.begin_evaluation(episodes, greedy, video, stoppable=stoppable)
 
     def close(self) -> None:
         """End the processes."""
