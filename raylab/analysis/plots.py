@@ -58,7 +58,7 @@ _DIAGNOSTIC_TITLES = {
     "loss/value": "value loss",
     "loss/total": "total loss",
     "loss/q": "loss of action values",
-    "q": "mean action value",
+    "q": "value of the best action",
     "td_error": "mean error of action values",
     "epsilon": "probability of a random action",
     "replay": "transitions in replay",

@@ -81,9 +81,15 @@ class QPolicy:
 
     @torch.inference_mode()
     def act(self, stored: Tensor, noise: Tensor, epsilon: float) -> np.ndarray:
-        """Return actions int64 [N]; ``noise`` [2, N] in [0, 1) says where and which at random."""
+        """Return legal actions int64 [N]; ``noise`` [2, N] in [0, 1): where and which at random."""
         best = self.network(stored.to(self._device)).argmax(dim=-1).cpu()
-        random = (noise[1] * self._num_actions).long()
+        legal = self.network.legal(stored)
+        if legal is None:
+            random = (noise[1] * self._num_actions).long()
+        else:
+            numbers = legal.cumsum(dim=-1)  # of the legal actions, from 1
+            wanted = (noise[1] * numbers[:, -1]).long()
+            random = (numbers > wanted.unsqueeze(-1)).to(torch.uint8).argmax(dim=-1)
         return torch.where(noise[0] < epsilon, random, best).numpy()
 
     def choose(

@@ -12,6 +12,7 @@ import torch
 from raylab.errors import ConfigError
 from raylab.rl.agent import Algorithm, Player
 from raylab.rl.envs import EnvConfig, VectorEnv, make
+from raylab.rl.envs.masks import random_legal_action
 from raylab.rl.policy import choose_device
 from raylab.rl.trajectory import Arrays
 
@@ -76,12 +77,15 @@ def evaluate(
 
 
 def random_baseline(env: EnvConfig, *, episodes: int, seed: int, threads: int = 1) -> Evaluation:
-    """Play games with uniformly random actions; arguments and errors as :func:`evaluate`."""
+    """Play games with uniformly random, legal actions; arguments and errors as :func:`evaluate`."""
 
     def make_act(games: VectorEnv) -> Act:
         space = games.action_space
         space.seed(seed)
-        return lambda observations: np.stack([space.sample() for _ in observations])
+        shown = games.observation_space
+        return lambda observations: np.stack(
+            [random_legal_action(space, shown, observation) for observation in observations]
+        )
 
     return _play(env, make_act, episodes, seed, 0, threads)
 

@@ -1,4 +1,4 @@
-"""Toys that PPO must solve in seconds, one for each kind of action."""
+"""Toys that must be solved in seconds, one for each kind of action."""
 
 from dataclasses import replace
 from statistics import fmean
@@ -7,6 +7,9 @@ import gymnasium
 import numpy as np
 import pytest
 
+import tests.rl.masked_toys  # noqa: F401 - registers Doors
+from raylab.rl.algorithms.appo import APPO
+from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Gymnasium
 from raylab.rl.evaluate import evaluate, random_baseline
@@ -94,3 +97,24 @@ def test_continuous_actions_learn_to_reach():
 
     assert random_baseline(env, episodes=40, seed=1000).mean < -4.0
     assert fmean(result.returns) > -0.1
+
+
+# The environment raises at an illegal action, so a finished training took none.
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        pytest.param(replace(PPO.classic_control(), learning_rate=3e-3, discount=0.0), id="ppo"),
+        pytest.param(replace(APPO.classic_control(), learning_rate=3e-3, discount=0.0), id="appo"),
+        pytest.param(
+            replace(DQN.classic_control(), learning_starts=200, exploration_steps=2000, n_step=1),
+            id="dqn",
+        ),
+    ],
+)
+def test_masked_actions_learn_which_of_the_legal_ones_pays(algorithm):
+    env = Gymnasium(id="raylab-tests/Doors-v0", action_mask="info")
+
+    result = trained(env, algorithm, agent_steps=6_000)
+
+    assert 3.0 < random_baseline(env, episodes=40, seed=1000).mean < 5.0  # half of 8
+    assert result.mean > 7.8  # of 8

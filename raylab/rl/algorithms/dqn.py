@@ -344,7 +344,7 @@ class DQNLearner:
         loss, errors = q_loss(q, actions, targets, weights)
         norm = learner.step(loss, config.learning_rate)
         size = errors.abs()
-        diagnostics = torch.stack([loss.detach(), q.detach().mean(), size.mean(), norm])
+        diagnostics = torch.stack([loss.detach(), q.detach().amax(-1).mean(), size.mean(), norm])
         masses = (size.double().cpu().numpy() + _LEAST_ERROR) ** config.priority_exponent
         return diagnostics, masses
 

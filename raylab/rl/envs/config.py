@@ -175,6 +175,9 @@ class Gymnasium:
     """Arguments for the environment's constructor."""
     max_episode_steps: int | None = None
     """Time limit in agent steps; None takes the registered one."""
+    action_mask: Literal["auto", "info", "none"] = "auto"
+    """Where the environment says which of its discrete actions are legal: auto looks for the key
+    action_mask in a Dict observation, info takes it from the info. Others are never chosen then."""
 
     def __post_init__(self) -> None:
         import gymnasium
@@ -182,6 +185,7 @@ class Gymnasium:
         if ":" not in self.id and self.id not in gymnasium.registry:
             _register_known_plugins()
             check_name("id", self.id, gymnasium.registry, _ELSE_PACKAGE)
+        check_name("action_mask", self.action_mask, ("auto", "info", "none"))
         if self.max_episode_steps is not None:
             check_range("max_episode_steps", self.max_episode_steps, 1, 2**31)
 
@@ -216,6 +220,7 @@ class Gymnasium:
             "id": self.id,
             "kwargs": dict(self.kwargs),
             "max_episode_steps": self.max_episode_steps or self.spec().max_episode_steps,
+            "action_mask": self.action_mask,
             "frames_per_step": self.frames_per_step,
         }
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
 from raylab.errors import ConfigError, EnvError
 from raylab.rl.envs.backend import BackendStep
 from raylab.rl.envs.config import Gymnasium
+from raylab.rl.envs.masks import KEY, MaskedBox, checked_mask, mask_length, without_mask
 from raylab.rl.envs.spaces import action_decoder, observation_encoder
 
 
@@ -31,11 +33,20 @@ class GymnasiumBackend:
         self.name = config.id
         self.num_envs = num_envs
         self._envs = [_make(config) for _ in range(num_envs)]
+        seen = self._envs[0].observation_space
+        self._mask_is_seen = (
+            config.action_mask == "auto" and isinstance(seen, spaces.Dict) and KEY in seen.spaces
+        )
+        self._masks = self._mask_is_seen or config.action_mask == "info"
+        self._shown_key: str | None = None
+        if self._mask_is_seen:
+            seen, self._shown_key = without_mask(seen)
         try:
-            self.observation_space, self._encode = observation_encoder(
-                self._envs[0].observation_space
-            )
+            shown, self._encode = observation_encoder(seen)
             self.action_space, self._decode = action_decoder(self._envs[0].action_space)
+            self.observation_space = (
+                MaskedBox(shown, mask_length(self.action_space)) if self._masks else shown
+            )
         except ConfigError as error:
             raise ConfigError(f"{config.id}: {error}") from error
         self.frames_per_step = 1
@@ -52,8 +63,7 @@ class GymnasiumBackend:
         try:
             for row in np.flatnonzero(rows).tolist():
                 seed = int(seeds[row]) if seeds[row] >= 0 else None
-                observation, _ = self._envs[row].reset(seed=seed)
-                self._observations[row] = self._encode(observation)
+                self._see(row, *self._envs[row].reset(seed=seed), is_over=False)
         except Exception as error:
             raise self._raised("reset", row, error) from error
         return self._observations
@@ -67,8 +77,8 @@ class GymnasiumBackend:
         try:
             for row in np.flatnonzero(rows).tolist():
                 env, action = self._envs[row], self._decode(actions[row])
-                observation, rewards[row], terminated[row], truncated[row], _ = env.step(action)
-                self._observations[row] = self._encode(observation)
+                seen, rewards[row], terminated[row], truncated[row], info = env.step(action)
+                self._see(row, seen, info, is_over=bool(terminated[row] | truncated[row]))
         except Exception as error:
             raise self._raised("step", row, error) from error
         return BackendStep(self._observations, rewards, terminated, truncated, self._nobody)
@@ -90,6 +100,21 @@ class GymnasiumBackend:
         """Close every copy."""
         for env in self._envs:
             env.close()
+
+    def _see(self, row: int, seen: Any, info: dict[str, Any], *, is_over: bool) -> None:
+        """Write what a row shows, and behind it its mask if there is one."""
+        if not self._masks:
+            self._observations[row] = self._encode(seen)
+            return
+        source = seen if self._mask_is_seen else info
+        if KEY not in source:
+            raise EnvError(f"no {KEY} in info, which has {sorted(info)}; give action_mask='none'.")
+        mask = checked_mask(source[KEY], self.action_space, is_over=is_over)
+        if self._mask_is_seen:
+            others = {key: part for key, part in seen.items() if key != KEY}
+            seen = others if self._shown_key is None else others[self._shown_key]
+        self._observations[row, : -len(mask)] = self._encode(seen).ravel()
+        self._observations[row, -len(mask) :] = mask
 
     def _raised(self, call: str, row: int, error: Exception) -> EnvError:
         return EnvError(
