@@ -33,6 +33,7 @@ class Fragment:
     terminated: np.ndarray  # bool [T, N]
     truncated: np.ndarray  # bool [T, N]
     final_values: np.ndarray  # float32 [T, N]
+    running_returns: np.ndarray  # float32 [T, N]; [0, N] if not kept
     policy_version: int  # learner updates before collection
 
     @property
@@ -75,6 +76,7 @@ def pack(trajectory: Trajectory, stack: int) -> Fragment:
         terminated=trajectory.terminated.copy(),
         truncated=trajectory.truncated.copy(),
         final_values=trajectory.final_values.copy(),
+        running_returns=trajectory.running_returns.copy(),
         policy_version=trajectory.policy_version,
     )
 
@@ -98,6 +100,7 @@ def merge(fragments: Sequence[Fragment]) -> Trajectory:
         terminated=side_by_side("terminated"),
         truncated=side_by_side("truncated"),
         final_values=side_by_side("final_values"),
+        running_returns=side_by_side("running_returns"),
         policy_version=min(fragment.policy_version for fragment in fragments),
         episodes=(),
         starts=(),

@@ -83,8 +83,9 @@ class Learner:
         return norm
 
     def weights(self) -> Arrays:
-        """Return a copy of the float32 weights, by textbook names and shapes."""
-        return self._publish(self._weights)
+        """Return a copy of the float32 weights, by textbook names and shapes, and of moments."""
+        moments = {name: buffer.cpu().numpy().copy() for name, buffer in self._buffers()}
+        return self._publish(self._weights) | moments
 
     def load_weights(self, weights: Arrays) -> None:
         """Take over weights that :meth:`weights` returned.
@@ -93,6 +94,9 @@ class Learner:
             ConfigError: the weights are those of another network.
         """
         self._load(self._weights, weights)
+        for name, buffer in self._buffers():
+            _check_shape(name, buffer, weights)
+            buffer.copy_(torch.from_numpy(weights[name].copy()))
         self._refresh_copy()
 
     def optimizer_state(self) -> Arrays:
@@ -147,6 +151,10 @@ class Learner:
         if self._copies:
             torch._foreach_copy_([p.detach() for p in self._parameters], self._weights)
 
+    def _buffers(self) -> list[tuple[str, Tensor]]:
+        """What is saved with the weights and not trained, by name."""
+        return list(self.network.named_buffers())
+
     def _publish(self, tensors: Sequence[Tensor]) -> Arrays:
         published = self.network.publish(dict(zip(self._names, tensors, strict=True)))
         return {
@@ -157,13 +165,17 @@ class Learner:
     def _load(self, targets: Sequence[Tensor], arrays: Arrays) -> None:
         own = self.network.publish(dict(zip(self._names, targets, strict=True)))
         for name, tensor in own.items():
-            given = arrays[name].shape if name in arrays else "nothing"
-            if given != tuple(tensor.shape):
-                raise ConfigError(
-                    f"saved weights have {given} for {name!r}, the network has "
-                    f"{tuple(tensor.shape)}; use the environment and network that saved them."
-                )
+            _check_shape(name, tensor, arrays)
         tensors = {name: torch.from_numpy(arrays[name].copy()) for name in own}
         folded = self.network.unpublish(tensors)
         for name, target in zip(self._names, targets, strict=True):
             target.copy_(folded[name])
+
+
+def _check_shape(name: str, tensor: Tensor, arrays: Arrays) -> None:
+    given = arrays[name].shape if name in arrays else "nothing"
+    if given != tuple(tensor.shape):
+        raise ConfigError(
+            f"saved weights have {given} for {name!r}, the network has "
+            f"{tuple(tensor.shape)}; use the environment and network that saved them."
+        )

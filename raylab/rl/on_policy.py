@@ -32,6 +32,14 @@ class OnPolicyAlgorithm(Algorithm, Protocol):
     def unroll_length(self) -> int:
         """Agent steps of each environment between two updates."""
 
+    @property
+    def discount(self) -> float:
+        """Of future rewards, per agent step."""
+
+    @property
+    def normalize_rewards(self) -> bool:
+        """Whether rewards are scaled by the deviation of running returns, which rollouts keep."""
+
     def make_policy(self, network: Network, actions: ActionSpace) -> Policy:
         """Return the policy that acts by a network."""
 
@@ -42,6 +50,14 @@ class OnPolicyAlgorithm(Algorithm, Protocol):
 
     def learning_rate_at(self, agent_steps: int, until_agent_steps: int) -> float:
         """Return the learning rate of an update that begins after so many agent steps."""
+
+
+def make_rollout(
+    algorithm: OnPolicyAlgorithm, env: VectorEnv, policy: Policy, generator: torch.Generator
+) -> Rollout:
+    """Return what collects the unrolls that an algorithm learns from."""
+    discount = algorithm.discount if algorithm.normalize_rewards else None
+    return Rollout(env, policy, algorithm.unroll_length, generator, discount)
 
 
 class OnPolicyAgent:
@@ -72,7 +88,7 @@ class OnPolicyAgent:
         self._trajectory_learner = algorithm.make_trajectory_learner(
             learner, policy.distribution, generators["shuffling"]
         )
-        self._rollout = Rollout(env, policy, algorithm.unroll_length, generators["acting"])
+        self._rollout = make_rollout(algorithm, env, policy, generators["acting"])
 
     def advance(self, update: int, agent_steps: int) -> Advance:
         """Collect one unroll and learn from it."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from raylab.rl.envs import Episode, Step, VectorEnv
 from raylab.rl.laps import lap
 from raylab.rl.policy import Policy
+from raylab.rl.targets import running_returns
 from raylab.rl.trajectory import Arrays, Trajectory
+
+_RUNNING = "running_returns"
 
 
 class Rollout:
@@ -18,10 +22,16 @@ class Rollout:
         policy: acts; its weights may change between unrolls.
         unroll_length: agent steps of each environment in an unroll.
         generator: on the CPU; source of the noise by which actions are sampled.
+        discount: keep running returns, discounted by it; None keeps none.
     """
 
     def __init__(
-        self, env: VectorEnv, policy: Policy, unroll_length: int, generator: torch.Generator
+        self,
+        env: VectorEnv,
+        policy: Policy,
+        unroll_length: int,
+        generator: torch.Generator,
+        discount: float | None = None,
     ) -> None:
         self._env = env
         self._policy = policy
@@ -40,6 +50,8 @@ class Rollout:
         self._terminated = torch.empty((T, N), dtype=torch.bool)
         self._truncated = torch.empty((T, N), dtype=torch.bool)
         self._final_values = torch.empty((T, N))
+        self._discount = discount
+        self._running = np.zeros(N, np.float32)  # the return of each episode so far, discounted
         # Between unrolls the last row holds the current observations.
         policy.store(env.reset(), self._observations[-1])
 
@@ -77,6 +89,7 @@ class Rollout:
             terminated=self._terminated.numpy(),
             truncated=self._truncated.numpy(),
             final_values=self._final_values.numpy(),
+            running_returns=self._running_returns(),
             policy_version=policy_version,
             episodes=tuple(episodes),
             starts=tuple(starts),
@@ -84,11 +97,23 @@ class Rollout:
 
     def state(self) -> Arrays:
         """Return the state of the environments, in the middle of their episodes."""
-        return self._env.state()
+        state = self._env.state()
+        return state if self._discount is None else state | {_RUNNING: self._running.copy()}
 
     def restore(self, state: Arrays) -> None:
         """Bring the environments back to a state that :meth:`state` returned."""
         self._policy.store(self._env.restore(state), self._observations[-1])
+        if self._discount is not None:
+            self._running = state[_RUNNING].copy()
+
+    def _running_returns(self) -> np.ndarray:
+        """Of the unroll that was just collected."""
+        if self._discount is None:
+            return np.zeros((0, len(self._running)), np.float32)
+        ends = (self._terminated | self._truncated).numpy()
+        returns = running_returns(self._rewards.numpy(), ends, self._running, self._discount)
+        self._running = returns[-1] * ~ends[-1]
+        return returns
 
     def _record(self, t: int, step: Step) -> None:
         self._rewards[t] = torch.from_numpy(step.rewards)

@@ -104,6 +104,28 @@ def vtrace(
     return targets[:-1].astype(np.float32), advantages.astype(np.float32)
 
 
+def running_returns(
+    rewards: np.ndarray, ends: np.ndarray, before: np.ndarray, discount: float
+) -> np.ndarray:
+    """Return the discounted sum of the rewards of each running episode so far, float32 [T, N].
+
+    ``R_t = r_t + discount * R_{t-1}``, from 0 on in every episode. Their deviation is what
+    implementations of PPO scale rewards by.
+
+    Args:
+        rewards: float32 [T, N], raw.
+        ends: bool [T, N], where an episode ended with this reward.
+        before: float32 [N], R before the first step; 0 where an episode begins.
+        discount: of rewards, per agent step.
+    """
+    returns = np.empty_like(rewards)
+    running = before
+    for t, reward in enumerate(rewards):
+        returns[t] = reward + discount * running
+        running = returns[t] * ~ends[t]
+    return returns
+
+
 def explained_variance(values: np.ndarray, targets: np.ndarray) -> float:
     """Return 1 - Var[targets - values] / Var[targets]: 1 is perfect, 0 is a constant's worth.
 

@@ -30,6 +30,7 @@ class Trajectory:
     terminated: np.ndarray  # bool [T, N]  the future is worth nothing
     truncated: np.ndarray  # bool [T, N]  the future was cut off, its value is in final_values
     final_values: np.ndarray  # float32 [T, N]  of the true final observation if truncated, else 0
+    running_returns: np.ndarray  # float32 [T, N]  see targets.running_returns; [0, N] if not kept
     policy_version: int  # learner updates before collection
     episodes: tuple[Episode, ...]  # whole games that ended during the unroll
     starts: tuple[tuple[int, int], ...] = ()  # (t, row) of observations after 0 that begin a game

@@ -34,6 +34,7 @@ def trajectory_of(seed=0, T=12, N=4, size=3):
         terminated=terminated,
         truncated=truncated,
         final_values=np.where(truncated, rng.normal(size=(T, N)), 0).astype(np.float32),
+        running_returns=np.zeros((0, N), np.float32),
         policy_version=0,
         episodes=(),
     )

@@ -14,6 +14,9 @@ from raylab.rl.networks import NetworkConfig
 
 CARTPOLE = Gymnasium(id="CartPole-v1")
 SHORT = PPO(num_envs=2, unroll_length=16, minibatches=2, epochs=2, clip=0.2)
+NORMALIZED = replace(
+    SHORT, reward_clipping="none", normalize_observations=True, normalize_rewards=True
+)
 # 32 agent steps of 4 environments an update: 10,000 steps of each, where environments are seeded
 # anew, are passed after 313 updates.
 LONG = replace(PPO.classic_control(), num_envs=4, epochs=1)
@@ -89,6 +92,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_others(trainers, algor
             id="breakout-bf16",
         ),
         pytest.param(Gymnasium(id="Pendulum-v1"), replace(SHORT, clip=0.3), 20, 20, id="box"),
+        pytest.param(Gymnasium(id="Pendulum-v1"), NORMALIZED, 20, 20, id="normalized"),
         pytest.param(CARTPOLE, DQN_SHORT, 11, 9, id="dqn"),
         pytest.param(CARTPOLE, DQN_WHOLE, 5, 9, id="dqn-prioritized"),
         pytest.param(MinAtar(game="breakout"), DQN_WHOLE, 9, 5, id="dqn-minatar"),

@@ -111,6 +111,7 @@ def random_trajectory(space, T=16, N=4, size=3, seed=0):
         terminated=terminated,
         truncated=truncated,
         final_values=np.where(truncated, rng.normal(size=(T, N)), 0).astype(np.float32),
+        running_returns=np.zeros((0, N), np.float32),
         policy_version=0,
         episodes=(),
     )

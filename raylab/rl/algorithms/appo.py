@@ -23,6 +23,7 @@ from raylab.rl.agent import Generators
 from raylab.rl.distributions import ActionDistribution, distribution_of
 from raylab.rl.envs import ActionSpace, VectorEnv
 from raylab.rl.learner import Learner
+from raylab.rl.moments import learned_rewards
 from raylab.rl.networks import ActorCriticHead, Network, NetworkConfig, build_network
 from raylab.rl.on_policy import OnPolicyAgent
 from raylab.rl.policy import Policy, Precision, choose_dtype
@@ -74,6 +75,12 @@ class APPO:
     """What the learner sees of a reward: all of it, or its sign; records keep the raw reward."""
     max_policy_lag: int = 8
     """Fragments whose weights are more updates behind are dropped, and counted."""
+    normalize_observations: bool = False
+    """Bring each number of vector observations to mean 0 and deviation 1 by what was seen so far;
+    see :mod:`raylab.rl.moments`."""
+    normalize_rewards: bool = False
+    """Scale rewards by the deviation of the running discounted return; needs
+    reward_clipping="none", and records keep the raw reward."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """Sizes of the network; its kind follows from the observations."""
     precision: Precision = "auto"
@@ -91,6 +98,11 @@ class APPO:
         clips = self.clip is None or 0.0 < self.clip < math.inf
         self._check("clip", clips, "positive and finite, or None")
         self._check("reward_clipping", self.reward_clipping in ("none", "sign"), "none or sign")
+        if self.normalize_rewards and self.reward_clipping != "none":
+            raise ConfigError(
+                f"normalize_rewards=True scales rewards, of which reward_clipping="
+                f"{self.reward_clipping!r} leaves the sign; choose one, or reward_clipping='none'."
+            )
         precisions = ("auto", "float32", "bfloat16")
         self._check("precision", self.precision in precisions, "auto, float32 or bfloat16")
         if self.num_envs % self.minibatches:
@@ -118,7 +130,9 @@ class APPO:
     ) -> Network:
         """Return the network for an environment's spaces, initialised, in float32."""
         head = ActorCriticHead(distribution_of(actions))
-        return build_network(self.network, observations, head, generator)
+        network = build_network(self.network, observations, head, generator)
+        network.normalize(observations=self.normalize_observations, rewards=self.normalize_rewards)
+        return network
 
     def make_learner(self, network: Network) -> Learner:
         """Return what moves the weights of a network, in the configured precision."""
@@ -252,12 +266,17 @@ class APPOLearner:
         config = self._config
         seen: list[Tensor] = []
         explained: list[float] = []
+        network = self._learner.network
+        rewards = learned_rewards(trajectory, config.reward_clipping, network.return_moments)
         for _ in range(config.epochs):
             order = torch.randperm(trajectory.rewards.shape[1], generator=self._generator)
             for columns in order.chunk(config.minibatches):
-                diagnostics, variance = self._step(trajectory, columns.numpy(), learning_rate)
+                diagnostics, variance = self._step(
+                    trajectory, rewards, columns.numpy(), learning_rate
+                )
                 seen.append(diagnostics)
                 explained.append(variance)
+        network.observe(trajectory.observations[:-1])
         means = torch.stack(seen).mean(dim=0).tolist()
         metrics = dict(zip((*DIAGNOSTICS, "gradient_norm"), means, strict=True))
         if not all(map(math.isfinite, means)):
@@ -271,12 +290,17 @@ class APPOLearner:
         return metrics
 
     def _step(
-        self, trajectory: Trajectory, columns: np.ndarray, learning_rate: float
+        self,
+        trajectory: Trajectory,
+        rewards: np.ndarray,
+        columns: np.ndarray,
+        learning_rate: float,
     ) -> tuple[Tensor, float]:
         """Learn once from some environments; one pass gives the targets and the gradients.
 
         Args:
             trajectory: of all environments.
+            rewards: float32 [T, N], as they are learned from.
             columns: int64 [n], those to learn from.
             learning_rate: of this step.
 
@@ -296,11 +320,10 @@ class APPOLearner:
         values = values.unflatten(0, (T + 1, n))
         log_probs, entropies = self._distribution.log_prob_and_entropy(parameters[: T * n], actions)
         log_probs = log_probs.unflatten(0, (T, n))
-        rewards = trajectory.rewards[:, columns]
         predicted = values.detach().cpu().numpy()
         targets, advantages = vtrace(
             log_ratios=(log_probs.detach() - behaviour_log_probs).cpu().numpy(),
-            rewards=np.sign(rewards) if config.reward_clipping == "sign" else rewards,
+            rewards=rewards[:, columns],
             values=predicted,
             terminated=trajectory.terminated[:, columns],
             truncated=trajectory.truncated[:, columns],

@@ -15,7 +15,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from torch import Tensor
@@ -26,6 +25,7 @@ from raylab.rl.distributions import ActionDistribution, distribution_of
 from raylab.rl.envs import ActionSpace, VectorEnv
 from raylab.rl.laps import lap
 from raylab.rl.learner import Learner
+from raylab.rl.moments import learned_rewards
 from raylab.rl.networks import ActorCriticHead, Network, NetworkConfig, build_network
 from raylab.rl.on_policy import OnPolicyAgent
 from raylab.rl.policy import Policy, Precision, choose_dtype
@@ -75,6 +75,12 @@ class PPO:
     """What the learner sees of a reward: all of it, or its sign; records keep the raw reward."""
     target_kl: float | None = None
     """Stop the passes over an update's data when the approximate KL divergence exceeds this."""
+    normalize_observations: bool = False
+    """Bring each number of vector observations to mean 0 and deviation 1 by what was seen so far;
+    see :mod:`raylab.rl.moments`."""
+    normalize_rewards: bool = False
+    """Scale rewards by the deviation of the running discounted return; needs
+    reward_clipping="none", and records keep the raw reward."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """Sizes of the network; its kind follows from the observations."""
     precision: Precision = "auto"
@@ -91,6 +97,11 @@ class PPO:
             self._check(name, 0.0 <= getattr(self, name) < float("inf"), "finite, from 0 on")
         self._check("target_kl", self.target_kl is None or self.target_kl > 0.0, "positive or None")
         self._check("reward_clipping", self.reward_clipping in ("none", "sign"), "none or sign")
+        if self.normalize_rewards and self.reward_clipping != "none":
+            raise ConfigError(
+                f"normalize_rewards=True scales rewards, of which reward_clipping="
+                f"{self.reward_clipping!r} leaves the sign; choose one, or reward_clipping='none'."
+            )
         precisions = ("auto", "float32", "bfloat16")
         self._check("precision", self.precision in precisions, "auto, float32 or bfloat16")
         if self.batch_size % self.minibatches:
@@ -124,7 +135,9 @@ class PPO:
     ) -> Network:
         """Return the network for an environment's spaces, initialised, in float32."""
         head = ActorCriticHead(distribution_of(actions))
-        return build_network(self.network, observations, head, generator)
+        network = build_network(self.network, observations, head, generator)
+        network.normalize(observations=self.normalize_observations, rewards=self.normalize_rewards)
+        return network
 
     def make_learner(self, network: Network) -> Learner:
         """Return what moves the weights of a network, in the configured precision."""
@@ -177,6 +190,24 @@ class PPO:
             clip_value_loss=False,
             entropy_coefficient=0.0,
             reward_clipping="none",
+        )
+
+    @classmethod
+    def continuous_control(cls) -> Self:
+        """Return the published settings for continuous control (Schulman et al. 2017; CleanRL).
+
+        They collect 2,048 agent steps of one environment, these 256 of eight.
+        """
+        return cls(
+            unroll_length=256,
+            epochs=10,
+            minibatches=32,
+            learning_rate=3e-4,
+            clip=0.2,
+            entropy_coefficient=0.0,
+            reward_clipping="none",
+            normalize_observations=True,
+            normalize_rewards=True,
         )
 
     @classmethod
@@ -311,6 +342,7 @@ class PPOLearner:
                 f"from an earlier checkpoint with a smaller learning rate (now "
                 f"{learning_rate:.3g}), or with precision='float32'."
             )
+        learner.network.observe(trajectory.observations[:-1])
         targets = batch.value_targets.cpu().numpy()
         metrics["explained_variance"] = explained_variance(
             trajectory.values[:-1].reshape(-1), targets
@@ -320,9 +352,10 @@ class PPOLearner:
 
     def _batch(self, trajectory: Trajectory) -> Batch:
         """All agent steps of a trajectory in one axis, on the learner's device."""
-        rewards = trajectory.rewards
         advantages, value_targets = generalized_advantages(
-            rewards=np.sign(rewards) if self._config.reward_clipping == "sign" else rewards,
+            rewards=learned_rewards(
+                trajectory, self._config.reward_clipping, self._learner.network.return_moments
+            ),
             values=trajectory.values,
             terminated=trajectory.terminated,
             truncated=trajectory.truncated,

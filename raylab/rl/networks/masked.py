@@ -36,6 +36,7 @@ class MaskedNetwork(Network):
     def __init__(self, inner: Network, shown_shape: tuple[int, ...], num_choices: int) -> None:
         super().__init__()
         self.inner = inner
+        self.moments = inner.moments
         self.kind = inner.kind
         self.stored_dtype = inner.stored_dtype
         self.stored_shape = (int(np.prod(inner.stored_shape)) + num_choices,)
@@ -59,6 +60,14 @@ class MaskedNetwork(Network):
         self.inner.store(shown.reshape(-1, *self._shown_shape), inner)
         out[:, : -self._num_choices] = inner.flatten(1)
         out[:, -self._num_choices :] = torch.from_numpy(np.ascontiguousarray(mask))
+
+    def normalize(self, *, observations: bool, rewards: bool) -> None:
+        """Keep moments of what is shown, and not of masks."""
+        self.inner.normalize(observations=observations, rewards=rewards)
+
+    def observe(self, stored: np.ndarray) -> None:
+        """Let the moments see what is shown."""
+        self.inner.observe(stored[..., : -self._num_choices])
 
     def forward(self, stored: Tensor) -> Any:
         """What the inner network computes, with the least number for every illegal action."""

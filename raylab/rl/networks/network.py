@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from raylab.errors import ConfigError
+from raylab.rl.moments import Moments
 from raylab.rl.tuning import Kind
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
@@ -77,6 +78,8 @@ class Network(nn.Module, ABC):
         stored_shape: shape of one observation as the network stores it.
         stored_dtype: its element type.
         kind: as what a machine is tuned for it.
+        moments: of what is normalised by them, "observations" or "returns"; saved and published
+            with the weights, and never trained.
     """
 
     stored_shape: tuple[int, ...]
@@ -84,6 +87,41 @@ class Network(nn.Module, ABC):
     kind: Kind
     body: nn.Module
     head: nn.Module
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moments = nn.ModuleDict()
+
+    @property
+    def return_moments(self) -> Moments | None:
+        """Of running discounted returns, if rewards are scaled by them."""
+        return cast("Moments", self.moments["returns"]) if "returns" in self.moments else None
+
+    def normalize(self, *, observations: bool, rewards: bool) -> None:
+        """Keep moments from now on.
+
+        Args:
+            observations: see them normalised; only vectors can be.
+            rewards: keep the moments of returns, for the learner.
+
+        Raises:
+            ConfigError: the observations are images.
+        """
+        if observations:
+            self.moments["observations"] = self._observation_moments()
+        if rewards:
+            self.moments["returns"] = Moments(())
+
+    def observe(self, stored: np.ndarray) -> None:
+        """Let the moments of observations see more of them, [..., *stored_shape]."""
+        if "observations" in self.moments:
+            cast("Moments", self.moments["observations"]).update(stored)
+
+    def _observation_moments(self) -> Moments:
+        raise ConfigError(
+            "normalize_observations=True is for vectors of numbers: the values of images are "
+            "between 0 and 1 already. Leave it False."
+        )
 
     @abstractmethod
     def store(self, observations: np.ndarray, out: Tensor) -> None:

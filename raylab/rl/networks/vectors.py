@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from raylab.rl.moments import Moments
 from raylab.rl.networks.network import ACTIVATIONS, HeadConfig, Network, NetworkConfig, initialize
 
 
@@ -35,8 +36,13 @@ class MlpNetwork(Network):
         out.copy_(torch.from_numpy(observations).reshape(out.shape))
 
     def forward(self, stored: Tensor) -> Any:
-        """The towers, then the head."""
+        """The towers, then the head; on normalised observations where they are."""
+        if "observations" in self.moments:
+            stored = cast("Moments", self.moments["observations"]).normalized(stored)
         return self.head(*self.body(stored))
+
+    def _observation_moments(self) -> Moments:
+        return Moments(self.stored_shape)
 
 
 class _Towers(nn.Module):

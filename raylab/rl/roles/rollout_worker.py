@@ -11,8 +11,7 @@ import torch
 
 from raylab.rl.envs import EnvConfig, Episode, make
 from raylab.rl.fragment import Fragment, frames_stacked, pack
-from raylab.rl.on_policy import OnPolicyAlgorithm
-from raylab.rl.rollout import Rollout
+from raylab.rl.on_policy import OnPolicyAlgorithm, make_rollout
 from raylab.rl.trajectory import Arrays
 from raylab.runtime import machine
 
@@ -95,7 +94,7 @@ class RolloutWorker:
         )
         self._learner = algorithm.make_learner(network)  # gives the network its precision
         policy = algorithm.make_policy(self._learner.network, self._env.action_space)
-        self._rollout = Rollout(self._env, policy, algorithm.unroll_length, self._generator)
+        self._rollout = make_rollout(algorithm, self._env, policy, self._generator)
 
     def restore(self, state: Arrays) -> list[str]:
         """Take over a state that came with a fragment; return what did not come back exactly."""
