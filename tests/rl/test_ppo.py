@@ -300,7 +300,7 @@ def test_the_learning_rate_falls_linearly_and_stays_at_zero():
         ({"num_envs": 0}, r"num_envs=0 must be at least 1"),
         ({"discount": 1.01}, r"discount=1.01 must be between 0 and 1"),
         ({"entropy_coefficient": -0.1}, r"entropy_coefficient=-0.1 must be finite, from 0 on"),
-        ({"target_kl": 0.0}, r"target_kl=0.0 must be positive or None"),
+        ({"target_kl": 0.0}, r"target_kl=0.0 must be positive and finite, or None"),
         ({"reward_clipping": "clip"}, r"reward_clipping='clip' must be none or sign"),
         ({"precision": "float16"}, r"precision='float16' must be auto, float32 or bfloat16"),
         ({"minibatches": 5}, r"minibatches=5 does not divide 1024 .*; try 4\."),

@@ -24,6 +24,7 @@ from torch.nn import functional
 from raylab.errors import ConfigError
 from raylab.rl.action_values import QHead, QPolicy
 from raylab.rl.agent import Generators
+from raylab.rl.algorithms import checks
 from raylab.rl.envs import ActionSpace, VectorEnv
 from raylab.rl.learner import Learner
 from raylab.rl.networks import Network, NetworkConfig, build_network
@@ -94,41 +95,18 @@ class DQN:
     """Of the network's body: auto takes bfloat16 for large images where the processor has it."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "num_envs",
-            "unroll_length",
-            "capacity",
-            "learning_starts",
-            "train_every",
-            "batch_size",
-            "target_every",
-            "n_step",
-            "importance_steps",
-            "exploration_steps",
-        ):
-            self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in (
-            "discount",
-            "priority_exponent",
-            "importance_exponent",
-            "initial_epsilon",
-            "final_epsilon",
-        ):
-            self._check(name, 0.0 <= getattr(self, name) <= 1.0, "between 0 and 1")
-        for name in ("learning_rate", "max_gradient_norm", "adam_epsilon"):
-            self._check(name, 0.0 < getattr(self, name) < float("inf"), "positive and finite")
-        self._check("reward_clipping", self.reward_clipping in ("none", "sign"), "none or sign")
-        precisions = ("auto", "float32", "bfloat16")
-        self._check("precision", self.precision in precisions, "auto, float32 or bfloat16")
+        checks.at_least_one(self, "num_envs", "unroll_length", "capacity", "learning_starts")
+        checks.at_least_one(self, "train_every", "batch_size", "target_every", "n_step")
+        checks.at_least_one(self, "importance_steps", "exploration_steps")
+        checks.between_0_and_1(self, "discount", "priority_exponent", "importance_exponent")
+        checks.between_0_and_1(self, "initial_epsilon", "final_epsilon")
+        checks.positive(self, "learning_rate", "max_gradient_norm", "adam_epsilon")
+        checks.rewards_and_precision(self)
         if 2 * self.learning_starts > self.capacity:
             raise ConfigError(
                 f"learning_starts={self.learning_starts} is more than half of "
                 f"capacity={self.capacity}; try learning_starts={max(1, self.capacity // 10)}."
             )
-
-    def _check(self, name: str, holds: bool, must: str) -> None:
-        if not holds:
-            raise ConfigError(f"{name}={getattr(self, name)!r} must be {must}.")
 
     def epsilon_at(self, agent_steps: int) -> float:
         """Return the probability of a random action after so many agent steps."""

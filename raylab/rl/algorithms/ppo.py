@@ -16,25 +16,23 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 import torch
-from gymnasium import spaces
 from torch import Tensor
 
 from raylab.errors import ConfigError, TrainingError
-from raylab.rl.agent import Generators
-from raylab.rl.distributions import ActionDistribution, distribution_of
-from raylab.rl.envs import ActionSpace, VectorEnv
+from raylab.rl.algorithms import checks
+from raylab.rl.algorithms.actor_critic import ActorCritic
+from raylab.rl.distributions import ActionDistribution
 from raylab.rl.laps import lap
 from raylab.rl.learner import Learner
 from raylab.rl.moments import learned_rewards
-from raylab.rl.networks import ActorCriticHead, Network, NetworkConfig, build_network
-from raylab.rl.on_policy import OnPolicyAgent
-from raylab.rl.policy import Policy, Precision, choose_dtype
+from raylab.rl.networks import NetworkConfig
+from raylab.rl.policy import Precision
 from raylab.rl.targets import explained_variance, generalized_advantages
 from raylab.rl.trajectory import Trajectory
 
 
 @dataclass(frozen=True, kw_only=True)
-class PPO:
+class PPO(ActorCritic):
     """Configuration of PPO; the defaults are the published ones for Atari (see :meth:`atari`).
 
     Raises:
@@ -87,23 +85,12 @@ class PPO:
     """Of the network's body: auto takes bfloat16 for large images where the processor has it."""
 
     def __post_init__(self) -> None:
-        for name in ("num_envs", "unroll_length", "epochs", "minibatches"):
-            self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("discount", "gae_lambda"):
-            self._check(name, 0.0 <= getattr(self, name) <= 1.0, "between 0 and 1")
-        for name in ("learning_rate", "clip", "max_gradient_norm", "adam_epsilon"):
-            self._check(name, 0.0 < getattr(self, name) < float("inf"), "positive and finite")
-        for name in ("entropy_coefficient", "value_coefficient"):
-            self._check(name, 0.0 <= getattr(self, name) < float("inf"), "finite, from 0 on")
-        self._check("target_kl", self.target_kl is None or self.target_kl > 0.0, "positive or None")
-        self._check("reward_clipping", self.reward_clipping in ("none", "sign"), "none or sign")
-        if self.normalize_rewards and self.reward_clipping != "none":
-            raise ConfigError(
-                f"normalize_rewards=True scales rewards, of which reward_clipping="
-                f"{self.reward_clipping!r} leaves the sign; choose one, or reward_clipping='none'."
-            )
-        precisions = ("auto", "float32", "bfloat16")
-        self._check("precision", self.precision in precisions, "auto, float32 or bfloat16")
+        checks.at_least_one(self, "num_envs", "unroll_length", "epochs", "minibatches")
+        checks.between_0_and_1(self, "discount", "gae_lambda")
+        checks.positive(self, "learning_rate", "clip", "max_gradient_norm", "adam_epsilon")
+        checks.positive(self, "target_kl", or_none=True)
+        checks.not_negative(self, "entropy_coefficient", "value_coefficient")
+        checks.rewards_and_precision(self)
         if self.batch_size % self.minibatches:
             raise ConfigError(
                 f"minibatches={self.minibatches} does not divide {self.batch_size} "
@@ -116,60 +103,11 @@ class PPO:
                 f"cannot be normalised; take fewer, or normalize_advantages=False."
             )
 
-    def _check(self, name: str, holds: bool, must: str) -> None:
-        if not holds:
-            raise ConfigError(f"{name}={getattr(self, name)!r} must be {must}.")
-
-    @property
-    def batch_size(self) -> int:
-        """Agent steps in an update."""
-        return self.num_envs * self.unroll_length
-
-    @property
-    def depends_on_length(self) -> bool:
-        """Whether the numbers depend on the planned length of training."""
-        return self.anneal_learning_rate
-
-    def make_network(
-        self, observations: spaces.Box, actions: ActionSpace, generator: torch.Generator
-    ) -> Network:
-        """Return the network for an environment's spaces, initialised, in float32."""
-        head = ActorCriticHead(distribution_of(actions))
-        network = build_network(self.network, observations, head, generator)
-        network.normalize(observations=self.normalize_observations, rewards=self.normalize_rewards)
-        return network
-
-    def make_learner(self, network: Network) -> Learner:
-        """Return what moves the weights of a network, in the configured precision."""
-        return Learner(
-            network,
-            dtype=choose_dtype(self.precision, network),
-            adam_epsilon=self.adam_epsilon,
-            max_gradient_norm=self.max_gradient_norm,
-        )
-
-    def make_policy(self, network: Network, actions: ActionSpace) -> Policy:
-        """Return the policy that acts by a network."""
-        return Policy(network, distribution_of(actions))
-
     def make_trajectory_learner(
         self, learner: Learner, distribution: ActionDistribution, generator: torch.Generator
     ) -> PPOLearner:
         """Return what learns by this configuration."""
         return PPOLearner(self, learner, distribution, generator)
-
-    def make_agent(
-        self, env: VectorEnv, learner: Learner, generators: Generators, until_agent_steps: int
-    ) -> OnPolicyAgent:
-        """Return PPO at work: unroll, update, unroll."""
-        policy = self.make_policy(learner.network, env.action_space)
-        return OnPolicyAgent(self, env, policy, learner, generators, until_agent_steps)
-
-    def learning_rate_at(self, agent_steps: int, until_agent_steps: int) -> float:
-        """Return the learning rate of an update that begins after so many agent steps."""
-        if not self.anneal_learning_rate:
-            return self.learning_rate
-        return self.learning_rate * max(0.0, 1.0 - agent_steps / until_agent_steps)
 
     @classmethod
     def atari(cls) -> Self:
