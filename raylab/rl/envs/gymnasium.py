@@ -7,13 +7,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
 from raylab.errors import ConfigError, EnvError
 from raylab.rl.envs.backend import BackendStep
 from raylab.rl.envs.config import Gymnasium
-from raylab.rl.envs.masks import KEY, MaskedBox, checked_mask, mask_length, without_mask
+from raylab.rl.envs.masks import MaskedBox, checked_mask, mask_length, mask_reader
 from raylab.rl.envs.spaces import action_decoder, observation_encoder
 
 
@@ -34,18 +33,16 @@ class GymnasiumBackend:
         self.num_envs = num_envs
         self._envs = [_make(config) for _ in range(num_envs)]
         seen = self._envs[0].observation_space
-        self._mask_is_seen = (
-            config.action_mask == "auto" and isinstance(seen, spaces.Dict) and KEY in seen.spaces
-        )
-        self._masks = self._mask_is_seen or config.action_mask == "info"
-        self._shown_key: str | None = None
-        if self._mask_is_seen:
-            seen, self._shown_key = without_mask(seen)
+        self._mask_reader = mask_reader(config.action_mask, seen)
         try:
-            shown, self._encode = observation_encoder(seen)
+            shown, self._encode = observation_encoder(
+                seen if self._mask_reader is None else self._mask_reader.shown
+            )
             self.action_space, self._decode = action_decoder(self._envs[0].action_space)
             self.observation_space = (
-                MaskedBox(shown, mask_length(self.action_space)) if self._masks else shown
+                shown
+                if self._mask_reader is None
+                else MaskedBox(shown, mask_length(self.action_space))
             )
         except ConfigError as error:
             raise ConfigError(f"{config.id}: {error}") from error
@@ -103,17 +100,12 @@ class GymnasiumBackend:
 
     def _see(self, row: int, seen: Any, info: dict[str, Any], *, is_over: bool) -> None:
         """Write what a row shows, and behind it its mask if there is one."""
-        if not self._masks:
+        if self._mask_reader is None:
             self._observations[row] = self._encode(seen)
             return
-        source = seen if self._mask_is_seen else info
-        if KEY not in source:
-            raise EnvError(f"no {KEY} in info, which has {sorted(info)}; give action_mask='none'.")
-        mask = checked_mask(source[KEY], self.action_space, is_over=is_over)
-        if self._mask_is_seen:
-            others = {key: part for key, part in seen.items() if key != KEY}
-            seen = others if self._shown_key is None else others[self._shown_key]
-        self._observations[row, : -len(mask)] = self._encode(seen).ravel()
+        shown, given = self._mask_reader.read(seen, info)
+        mask = checked_mask(given, self.action_space, is_over=is_over)
+        self._observations[row, : -len(mask)] = self._encode(shown).ravel()
         self._observations[row, -len(mask) :] = mask
 
     def _raised(self, call: str, row: int, error: Exception) -> EnvError:

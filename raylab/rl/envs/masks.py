@@ -9,7 +9,7 @@ the checksum of a restored environment. The network splits it off and applies it
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from gymnasium import spaces
@@ -56,13 +56,54 @@ def mask_length(actions: ActionSpace) -> int:
             )
 
 
-def without_mask(space: spaces.Dict) -> tuple[spaces.Space[Any], str | None]:
-    """Return the space of an observation without its mask, and its key if it has only one."""
-    others = {key: part for key, part in space.spaces.items() if key != KEY}
-    if len(others) == 1:
-        ((key, part),) = others.items()
-        return part, key
-    return spaces.Dict(others), None
+class MaskReader:
+    """Takes the mask from what an environment returned.
+
+    Args:
+        space: of its observations.
+        in_info: the mask is in the info; otherwise it is a part of the observation, a Dict.
+
+    Attributes:
+        shown: space of the observations without the mask. A Dict of which one part is left is
+            that part, so that an image stays an image.
+    """
+
+    def __init__(self, space: spaces.Space[Any], *, in_info: bool) -> None:
+        self.shown = space
+        self._in_info = in_info
+        self._only_key: str | None = None
+        if isinstance(space, spaces.Dict) and not in_info:
+            others = {key: part for key, part in space.spaces.items() if key != KEY}
+            if len(others) == 1:
+                ((self._only_key, self.shown),) = others.items()
+            else:
+                self.shown = spaces.Dict(others)
+
+    def read(self, seen: Any, info: dict[str, Any]) -> tuple[Any, Any]:
+        """Return what is shown and the mask, as the environment gave them.
+
+        Raises:
+            EnvError: there is none in the info.
+        """
+        if self._in_info:
+            if KEY not in info:
+                raise EnvError(
+                    f"no {KEY} in info, which has {sorted(info)}; give action_mask='none'."
+                )
+            return seen, info[KEY]
+        others = {key: part for key, part in seen.items() if key != KEY}
+        return others if self._only_key is None else others[self._only_key], seen[KEY]
+
+
+def mask_reader(
+    place: Literal["auto", "info", "none"], space: spaces.Space[Any]
+) -> MaskReader | None:
+    """Return what finds the mask where the configuration says; None if there is no mask."""
+    if place == "info":
+        return MaskReader(space, in_info=True)
+    if place == "auto" and isinstance(space, spaces.Dict) and KEY in space.spaces:
+        return MaskReader(space, in_info=False)
+    return None
 
 
 def checked_mask(mask: Any, actions: ActionSpace, *, is_over: bool) -> np.ndarray:
