@@ -14,6 +14,7 @@ from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Gymnasium
 from raylab.rl.evaluate import evaluate, random_baseline
 from raylab.rl.inline import InlineTrainer
+from raylab.rl.networks import NetworkConfig
 
 STEPS = 4  # of a game
 
@@ -106,7 +107,15 @@ def test_continuous_actions_learn_to_reach():
         pytest.param(replace(PPO.classic_control(), learning_rate=3e-3, discount=0.0), id="ppo"),
         pytest.param(replace(APPO.classic_control(), learning_rate=3e-3, discount=0.0), id="appo"),
         pytest.param(
-            replace(DQN.classic_control(), learning_starts=200, exploration_steps=2000, n_step=1),
+            DQN(
+                capacity=10_000,
+                learning_starts=200,
+                target_every=200,
+                learning_rate=1e-2,
+                discount=0.0,
+                exploration_steps=2_000,
+                network=NetworkConfig(hidden_sizes=(16,)),
+            ),
             id="dqn",
         ),
     ],

@@ -35,7 +35,7 @@ class Doors(gymnasium.Env):
         self._open = np.zeros(ACTIONS, np.int8)
         if not over:  # nothing can be done in a game that ended
             self._open[self.np_random.choice(ACTIONS, LEGAL, replace=False)] = 1
-        return np.zeros(2, np.float32), {"action_mask": self._open}
+        return np.ones(2, np.float32), {"action_mask": self._open}
 
 
 class SeenDoors(Doors):
@@ -78,7 +78,7 @@ class Board(gymnasium.Env):
         if self._t == self._nothing_at:
             mask[:] = 0
         image = np.zeros((8, 8, 1), np.uint8)
-        image[:3, 0, 0] = 255 * mask
+        image[:3, 0, 0] = np.where(mask, 255, 0)
         return {"observation": image, "action_mask": mask}
 
 
