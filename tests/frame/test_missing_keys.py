@@ -82,6 +82,18 @@ def test_labels_that_are_missing(name: str) -> None:
     check(SPREAD[name], TABLE, native=False)
 
 
+@pytest.mark.parametrize("sort", [True, False])
+def test_an_index_from_memory_keeps_its_missing_values(sort: bool) -> None:
+    table = TABLE.groupby(["s", "k"], dropna=False, sort=sort)[["f"]].sum()
+    table = table.sort_values("f", ascending=False)
+
+    check(lambda p, d: d, table)
+    check(lambda p, d: d.sort_index(), table)
+    check(lambda p, d: d.sort_index(ascending=False), table)
+    if sort:  # else the order of the stored levels is not known
+        check(lambda p, d: d.f.unstack(), table, native=False)
+
+
 @pytest.mark.parametrize("dtype", ["Int64", "Float64", "boolean", "string", "str", "float64"])
 @pytest.mark.parametrize("name", COUNTED)
 def test_counts_of_missing_values(name: str, dtype: str) -> None:

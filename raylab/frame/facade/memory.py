@@ -98,6 +98,8 @@ def _levels(index: pd.Index) -> dict[str, pd.Index]:
         raise NotNative("an index with a frequency")
     if not isinstance(index, MultiIndex):
         return {f"{HIDDEN}index0": index}
+    if any(level.hasnans for level in index.levels) and any((c < 0).any() for c in index.codes):
+        raise NotNative("missing values among the values of an index level, and beside them")
     for level, codes in zip(index.levels, index.codes, strict=True):
         if level.dtype.kind in "iub" and (codes < 0).any():
             raise NotNative("an index level of integers or bools with missing values")
@@ -108,7 +110,8 @@ def _levels(index: pd.Index) -> dict[str, pd.Index]:
 def _index_spec(levels: dict[str, pd.Index], index: pd.Index) -> IndexSpec:
     if isinstance(index, RangeIndex):
         return RangeSpec(index.start, index.step, index.name)
-    appearing = isinstance(index, MultiIndex) and not all(
-        level.is_monotonic_increasing for level in index.levels
-    )
-    return Levels(tuple(Column(name) for name in levels), tuple(index.names), appearing)
+    stored = index.levels if isinstance(index, MultiIndex) else ()
+    appearing = not all(level.dropna().is_monotonic_increasing for level in stored)
+    exprs = tuple(Column(name) for name in levels)
+    missing_last = any(level.hasnans for level in stored)
+    return Levels(exprs, tuple(index.names), appearing, missing_last)
