@@ -349,7 +349,7 @@ def _start_supervisor(
 
 def _watch(watched: Sequence[_Watched], display: Display, *, can_stop: bool = True) -> None:
     """Show the runs until all have ended; stop them cleanly when the user asks for it."""
-    signals = _stop_signals() if can_stop else nullcontext(threading.Event())
+    signals = stop_signals() if can_stop else nullcontext(threading.Event())
     with signals as stop, display:
         told = False
         while True:
@@ -404,8 +404,11 @@ def _last_words(each: _Watched, error: RaylabError) -> Progress:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Set an event on the first SIGINT or SIGTERM; the second SIGINT interrupts as usual."""
+def stop_signals() -> Iterator[threading.Event]:
+    """Set an event on the first SIGINT or SIGTERM; a second SIGINT interrupts as usual.
+
+    Only the main thread hears signals; in any other the event is never set.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -26,7 +26,7 @@ from raylab.experiment.command import parse
 from raylab.experiment.experiment import Experiment
 from raylab.experiment.recorder import RunRecorder
 from raylab.experiment.run import Run, is_run
-from raylab.experiment.runner import make_job
+from raylab.experiment.runner import make_job, stop_signals
 from raylab.rl.schedule import RunState
 from raylab.rl.trial import Trial
 from raylab.runtime.tune import Event, Halving, run_all
@@ -164,6 +164,9 @@ def run_sweep(
 ) -> list[TrialProgress]:
     """Train what is not yet trained, as many runs at a time as there are cores.
 
+    Ctrl-C (and SIGTERM) makes the runs that are trained save an exact checkpoint and end, and begins
+    no more; a second Ctrl-C leaves at once. The same sweep again goes on.
+
     Args:
         sweep: what to train; each run takes ``placement.threads`` cores, one by default.
         address: of a Ray cluster; as in an experiment's placement.
@@ -196,14 +199,16 @@ def run_sweep(
                 f"placement.threads={threads} is more than the {cluster.largest_node_cpus:g} "
                 f"cores of any node in the cluster."
             )
-        failures = run_all(
-            partial(_start, cluster.address, threads, sweep.halving is not None),
-            [(experiment, path) for _, experiment, path in trials],
-            threads=threads,
-            halving=sweep.halving,
-            tell=note,
-            storage=str(sweep.folder.resolve()),
-        )
+        with stop_signals() as stop:
+            failures = run_all(
+                partial(_start, cluster.address, threads, sweep.halving is not None),
+                [(experiment, path) for _, experiment, path in trials],
+                threads=threads,
+                halving=sweep.halving,
+                tell=note,
+                is_stopped=stop.is_set,
+                storage=str(sweep.folder.resolve()),
+            )
     finally:
         if not was_connected:
             runtime.disconnect()
@@ -230,7 +235,9 @@ class _RunWork:
 
     def close(self) -> None:
         if self._trial is not None:
-            self._trial.stop("stopped early by the sweep: others were ahead")
+            self._trial.stop(
+                "stopped early by the sweep: others were ahead, or its user stopped it"
+            )
             self._trial = None
 
 

@@ -77,6 +77,7 @@ def run_all(
     threads: int,
     halving: Halving | None,
     tell: Callable[[Event], None],
+    is_stopped: Callable[[], bool],
     storage: str | None = None,
 ) -> list[str]:
     """Do all work, as many pieces at a time as there are cores for.
@@ -87,6 +88,8 @@ def run_all(
         threads: cores of one piece.
         halving: stop early what is behind; None does everything to its end.
         tell: called in this process for everything that happens.
+        is_stopped: asked again and again; once it holds, what has begun is closed and no more
+            is begun.
         storage: a folder that all nodes see, for Tune's own files; they are removed at the end.
 
     Returns:
@@ -112,6 +115,7 @@ def run_all(
             name="sweep",
             storage_path=folder,
             verbose=0,
+            stop=_Stopper(is_stopped),
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             callbacks=[_Listener(tell)],
         ),
@@ -192,6 +196,27 @@ class _Listener(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         del iteration, trials, info
         self._tell(Event(trial.config["index"], trial.last_result or {}, _why(trial)))
+
+
+class _Stopper(tune.Stopper):
+    """Stops everything when somebody wants it; saved by Tune without whom it asks."""
+
+    def __init__(self, is_stopped: Callable[[], bool]) -> None:
+        self._is_stopped = is_stopped
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Stopper, (_goes_on,)
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        del trial_id, result
+        return False
+
+    def stop_all(self) -> bool:
+        return self._is_stopped()
+
+
+def _goes_on() -> bool:
+    return False
 
 
 def _tell_nobody(event: Event) -> None:
