@@ -1,5 +1,9 @@
-"""200 experiments in one sweep on two cores, its driver killed in the middle; runs alone."""
+"""Hundreds of experiments in one sweep on two cores, its driver killed in the middle; runs alone.
 
+The last line but one is what was measured, as JSON.
+"""
+
+import json
 import os
 import re
 import signal
@@ -13,13 +17,14 @@ from tests.cluster.nodes import Nodes
 from tests.faults.scenario import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS, SEEDS, AGENT_STEPS = 40, 5, 5_000
+AGENT_STEPS = 5_000
 LIMIT_S = 1_500
 MOST_BYTES = 4 << 30  # of all of Ray's processes together
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, settings: int, seeds: int) -> None:
     """Sweep, kill, sweep on; then look for what is left behind."""
+    count = settings * seeds
     nodes = Nodes(folder, 0, redis=False, state_api=True)
     nodes.add(cores=2)
     from ray.util import state
@@ -32,38 +37,48 @@ def main(folder: Path) -> None:
     runs_dir = folder / "runs"
     began = time.monotonic()
 
-    first = start(nodes.address, runs_dir)
-    wait_for(lambda: finished(runs_dir) >= 80, "80 runs", LIMIT_S)
+    first = start(nodes.address, runs_dir, settings, seeds)
+    wait_for(lambda: finished(runs_dir) >= count * 2 // 5, "two fifths of the runs", LIMIT_S)
     first.kill()
     first.communicate()
-    print(f"killed after {finished(runs_dir)} runs, {time.monotonic() - began:.0f} s", flush=True)
-    second = start(nodes.address, runs_dir)
+    killed = {"killed_after_runs": finished(runs_dir), "killed_after_s": time.monotonic() - began}
+    print(json.dumps(killed), flush=True)
+    second = start(nodes.address, runs_dir, settings, seeds)
     said, _ = second.communicate(timeout=LIMIT_S)
-    print(f"all after {time.monotonic() - began:.0f} s", flush=True)
+    seconds = time.monotonic() - began
 
     assert second.returncode == 0, said
     runs = list_runs(runs_dir)
-    assert len(runs) == SETTINGS * SEEDS, len(runs)
+    assert len(runs) == count, len(runs)
     assert {run.state for run in runs} == {"finished"}
     assert all(run.status["agent_steps"] >= AGENT_STEPS for run in runs)
     again = [run.path for run in runs if run.status["attempt"] > 1]
     assert len(again) <= 4, again  # two that were trained, two whose processes were lost with them
-    assert len(re.findall(r"\[.*, .*\]", said)) >= SETTINGS, said  # an interval for each setting
+    assert len(re.findall(r"\[.*, .*\]", said)) >= settings, said  # an interval for each setting
     wait_for(lambda: not left_over(state), "the end of what the sweep started", 60)
     assert not list(runs_dir.glob("*/.tune-*")), list(runs_dir.glob("*/.tune-*"))
-    print(f"largest memory of Ray's processes: {memory.largest / 2**30:.2f} GiB", flush=True)
     assert memory.largest < MOST_BYTES
+    measured = {
+        "runs": count,
+        "agent_steps_each": AGENT_STEPS,
+        **killed,
+        "seconds": seconds,
+        "runs_trained_again": len(again),
+        "largest_memory_bytes": memory.largest,
+        "load_average": os.getloadavg()[0],  # with whatever else ran on the machine
+    }
+    print(json.dumps(measured))
     print("all is well")
 
 
-def start(address: str, runs_dir: Path) -> "subprocess.Popen[str]":
+def start(address: str, runs_dir: Path, settings: int, seeds: int) -> "subprocess.Popen[str]":
     """Start the sweep, as a user would."""
-    rates = [f"{1e-4 * 1.1**number:.4g}" for number in range(SETTINGS)]
+    rates = [f"{1e-4 * 1.1**number:.4g}" for number in range(settings)]
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "raylab.cli", "sweep", "experiments/cartpole_ppo.py"),
             *("--algorithm.learning-rate", *rates),
-            *("--seeds", str(SEEDS), "--until.agent-steps", str(AGENT_STEPS)),
+            *("--seeds", str(seeds), "--until.agent-steps", str(AGENT_STEPS)),
             *("--evaluation.episodes", "0", "--runs-dir", str(runs_dir), "--address", address),
         ],
         cwd=ROOT,
@@ -110,4 +125,4 @@ class Memory(threading.Thread):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -57,13 +57,13 @@ class Nodes:
 
     def lose(self, pid: int | None = None) -> None:
         """Kill a worker node's raylet without warning: of the node of a process, or the oldest."""
-        nodes = sorted(self._cluster.worker_nodes, key=lambda node: _raylet(node) != _parent(pid))
+        nodes = sorted(self._cluster.worker_nodes, key=lambda node: _raylet(node) != parent(pid))
         self._cluster.remove_node(nodes[0], allow_graceful=False)
 
     def freeze(self, pid: int) -> None:
         """Stop the raylet of a process's node: it answers nothing, and closes no connection."""
         [raylet] = [
-            _raylet(node) for node in self._cluster.worker_nodes if _raylet(node) == _parent(pid)
+            _raylet(node) for node in self._cluster.worker_nodes if _raylet(node) == parent(pid)
         ]
         os.kill(raylet, signal.SIGSTOP)
 
@@ -78,7 +78,7 @@ def _raylet(node) -> int:
     return int(node.all_processes["raylet"][0].process.pid)
 
 
-def _parent(pid: int | None) -> int:
+def parent(pid: int | None) -> int:
     """Process number of a process's parent; 0 when it is gone."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

@@ -11,7 +11,7 @@ import pandas
 import pytest
 from rich.console import Console
 
-from tests.cluster.nodes import DETECTION_S, Nodes
+from tests.cluster.nodes import DETECTION_S, Nodes, parent
 from tests.faults.scenario import CARTPOLE, assert_same_run, wait_for, wait_for_checkpoints
 
 
@@ -48,33 +48,90 @@ def late_node(folder: Path) -> None:
 
 
 def tpch(folder: Path) -> None:
-    """TPC-H at scale 0.1 gives on three nodes what one process gives; also when one is lost."""
+    """TPC-H at scale 0.1 gives on three nodes what one process gives."""
+    nodes = start(folder, 3)
+    for number in range(1, 23):
+        check_query(folder, number, nodes)
+
+
+def lost_in_a_shuffle(folder: Path) -> None:
+    """A node that is lost while it joins or groups what others sent changes no row."""
+    nodes = start(folder, 3)
+    for number in (3, 9, 18, 21):
+        check_query(folder, number, nodes, lose_one=True)
+        nodes.fill(3)
+
+
+def check_query(folder: Path, number: int, nodes: Nodes, *, lose_one: bool = False) -> None:
+    """Compare a query on the cluster with this process; meanwhile lose a node, if asked for."""
     import raylab.frame as pd
     from benchmarks.tpch.data import load
     from benchmarks.tpch.systems import pandas_query
 
-    nodes = start(folder, 3)
     tables = load(0.1, "plain", folder)
-    pd.set_option("raylab.lazy_threshold_rows", 0)
-    for number in range(1, 23):
-        query = pandas_query(number)
-        pd.set_option("raylab.execution", "local")
+    query = pandas_query(number)
+    with pd.option_context("raylab.lazy_threshold_rows", 0, "raylab.execution", "local"):
         expected = query(pd, tables).to_pandas()
-        pd.clear_cache()
-        pd.set_option("raylab.execution", "ray")
-        pd.set_option("raylab.npartitions", 3)
-        pd.set_option("raylab.target_partition_bytes", 1)
-        loss = threading.Timer(0.3, nodes.lose) if number in (9, 18) else None
-        if loss is not None:
-            loss.start()
+    pd.clear_cache()
+    lost: list[float] = []
+
+    def lose() -> None:
+        pid = wait_for(reads_sent_rows, f"an exchange in query {number}")
+        nodes.lose(pid)
+        lost.append(time.monotonic())
+
+    loss = threading.Thread(target=lose, daemon=True)
+    began = time.monotonic()
+    if lose_one:
+        loss.start()
+    with pd.option_context(
+        *("raylab.lazy_threshold_rows", 0, "raylab.execution", "ray"),
+        *("raylab.npartitions", 3, "raylab.target_partition_bytes", 1),
+    ):
         answer = query(pd, tables).to_pandas()
-        pandas.testing.assert_frame_equal(answer, expected, rtol=1e-12)
-        if loss is not None:
-            loss.join()
-        for name in ("npartitions", "target_partition_bytes"):
-            pd.reset_option(f"raylab.{name}")
-        nodes.fill(3)
-        print(f"query {number}: {len(answer)} rows, the same", flush=True)
+    ended = time.monotonic()
+    if lose_one:
+        loss.join(60)
+        assert lost[0] < ended, "the node was lost too late"
+    pandas.testing.assert_frame_equal(answer, expected, rtol=1e-12)
+    when = f", a node lost after {lost[0] - began:.1f} s" if lost else ""
+    print(f"query {number}: {len(answer)} rows, the same, {ended - began:.1f} s{when}", flush=True)
+
+
+def reads_sent_rows() -> int:
+    """Number of a process that works on rows which other tasks sent; 0 when there is none."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            title = entry.read_bytes()
+        except OSError:
+            continue
+        if title.startswith(b"ray::") and b"Input(" in title:
+            return int(entry.parent.name)
+    return 0
+
+
+def sync_over_nodes(folder: Path) -> None:
+    """PPO in step learns on three nodes what it learns on one, also when one of them is lost."""
+    from raylab.experiment.experiment import Placement
+
+    experiment = replace(
+        CARTPOLE,
+        name="cartpole-sync",
+        placement=Placement(kind="sync", threads=1, workers=2, envs_per_worker=2),
+    )
+    nodes = start(folder, 0)
+    nodes.add(cores=3)
+    reference = train(folder, "one", experiment)
+    for _ in range(3):
+        nodes.add()
+    nodes.lose()  # the one that had all
+    with Training(folder, "three", replace(experiment, runs_dir=str(folder / "three"))) as training:
+        wait_for_checkpoints(training.path, 1)
+        first, second = (process["pid"] for process in training.run.environment["workers"])
+        assert parent(first) != parent(second), "both workers on one node"
+        nodes.lose(second)
+    assert_same_run(training.run, reference)
+    assert "with its games, exactly" in (training.path / "log.txt").read_text()
 
 
 def full_disk(folder: Path) -> None:
@@ -177,17 +234,25 @@ def start(folder: Path, workers: int) -> Nodes:
     return nodes
 
 
-def train(folder: Path, name: str):
-    """Train CartPole to its end."""
-    from raylab import experiment
+def train(folder: Path, name: str, experiment=CARTPOLE):
+    """Train to the end."""
+    from raylab.experiment import train
     from raylab.experiment.progress import Display
 
     quiet = Display(Console(quiet=True))
-    [run] = experiment.train(replace(CARTPOLE, runs_dir=str(folder / name)), display=quiet)
+    [run] = train(replace(experiment, runs_dir=str(folder / name)), display=quiet)
     return run
 
 
-SCENARIOS = (silent_node, late_node, tpch, full_disk, full_object_store)
+SCENARIOS = (
+    silent_node,
+    late_node,
+    sync_over_nodes,
+    tpch,
+    lost_in_a_shuffle,
+    full_disk,
+    full_object_store,
+)
 
 if __name__ == "__main__":
     {f.__name__: f for f in SCENARIOS}[sys.argv[2]](Path(sys.argv[1]))

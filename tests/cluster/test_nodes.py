@@ -8,7 +8,11 @@ from tests.cluster.namespace import run_alone
 @pytest.mark.timeout(300)
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "promise", ["silent_node", "late_node", "tpch", "full_disk", "full_object_store"]
+    "promise",
+    [
+        *("silent_node", "late_node", "sync_over_nodes", "tpch", "lost_in_a_shuffle"),
+        *("full_disk", "full_object_store"),
+    ],
 )
 def test_nodes(promise, tmp_path):
     said = run_alone("several_nodes.py", tmp_path, promise, timeout_s=280)
@@ -26,6 +30,6 @@ def test_mistakes_are_named_with_a_way_out(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_two_hundred_experiments_survive_their_driver(tmp_path):
-    said = run_alone("load.py", tmp_path, timeout_s=3000)
+    said = run_alone("load.py", tmp_path, 40, 5, timeout_s=3000)
 
     assert said.rstrip().endswith("all is well")
