@@ -14,7 +14,8 @@ from tests.faults.scenario import CARTPOLE, LIMIT_S, assert_same_run, wait_for
 AXES = {"--algorithm.clip": ["0.1", "0.2"]}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ctrl_c_saves_and_the_sweep_goes_on(cluster, uninterrupted, tmp_path):
     base = replace(CARTPOLE, runs_dir=str(tmp_path / "runs"), seeds=(1,))
     files.write_json(tmp_path / "config.json", base.to_json())
