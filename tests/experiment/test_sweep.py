@@ -87,6 +87,7 @@ def test_a_first_rung_beyond_the_end_leaves_nothing_behind(tmp_path):
             threads=1,
             halving=Halving(max_steps=10, first_steps=20),
             tell=lambda _: None,
+            is_stopped=lambda: False,
             storage=str(tmp_path),
         )
 
