@@ -6,7 +6,7 @@
 
 PPO has the settings of ``experiments/pong_ppo.py`` (the published ones) but for a larger learning
 rate and a shorter schedule, DQN those of ``experiments/pong_dqn.py``; training stops early when
-the mean return of the last 100 episodes reaches 19. The protocol is ``classic``: no sticky
+the mean return of the last 100 episodes reaches 19.5. The protocol is ``classic``: no sticky
 actions, minimal action set. A run that was stopped or killed goes on with the same command.
 """
 
@@ -26,7 +26,7 @@ from raylab.experiment import Experiment, Run, Until, train
 from raylab.experiment.evaluation import evaluate_run
 
 LEARNING_RATE = 4e-4
-UNTIL = Until(agent_steps=3_000_000, episode_return=19.0)
+UNTIL = Until(agent_steps=4_000_000, episode_return=19.5)
 EPISODES = 20
 NAMES = {"ppo": "learn_pong", "dqn": "learn_pong_dqn"}
 
