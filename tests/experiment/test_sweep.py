@@ -15,7 +15,7 @@ from raylab.experiment.sweep import Sweep, draw, grid, plan, run_sweep
 from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Gymnasium
-from raylab.runtime.tune import Halving, run_all
+from raylab.runtime.tune import Halving, own_folder, run_all
 
 CARTPOLE = Experiment(
     name="cartpole",
@@ -110,6 +110,20 @@ def test_wrong_axes_are_named(arguments, says):
 def sweep_of(folder, halving=None):
     base = replace(CARTPOLE, runs_dir=str(folder), seeds=(1, 2))
     return Sweep("cartpole", plan(base, grid(RATES)), halving)
+
+
+def test_folders_of_killed_drivers_are_removed_and_only_those(tmp_path):
+    dead, unknown = (tmp_path / f".tune-{name}" for name in ("dead", "unknown"))
+    for folder in (dead, unknown):
+        folder.mkdir()
+    (dead / "lock").touch()
+
+    with own_folder(str(tmp_path)) as alive:
+        with own_folder(str(tmp_path)) as mine:
+            assert sorted(tmp_path.iterdir()) == sorted([alive, mine, unknown])
+        assert sorted(tmp_path.iterdir()) == sorted([alive, unknown])
+
+    assert list(tmp_path.iterdir()) == [unknown]
 
 
 def test_every_setting_is_trained_with_every_seed_and_only_once(cluster, tmp_path):
