@@ -153,6 +153,8 @@ def attach(
     runtime.connect(address or alive[0].status["cluster"])
     try:
         watched = [found for run in alive if (found := _find(run)) is not None]
+        for each in watched:
+            display.message(f"watching {each.run.path}; Ctrl-C leaves, and the run goes on")
         with suppress(KeyboardInterrupt):
             _watch(watched, display, can_stop=False)
         _tell_ends(watched, display)
