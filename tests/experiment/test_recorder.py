@@ -133,6 +133,11 @@ def test_a_writer_that_was_overtaken_stops_and_writes_nothing_more(path):
     assert list(Run(path).metrics()["attempt"]) == [2]
 
 
+def written_as(file):
+    """Return the number of an event file, the last part of its name, in its process."""
+    return int(file.suffix.removeprefix("."))
+
+
 def test_tensorboard_forgets_what_was_rolled_back(path):
     recorder, _, tracker, _ = begin(path)
     update(recorder, tracker, 1)
@@ -143,7 +148,7 @@ def test_tensorboard_forgets_what_was_rolled_back(path):
 
     first, second = [
         list(LegacyEventFileLoader(str(file)).Load())
-        for file in sorted((path / "tensorboard").iterdir())
+        for file in sorted((path / "tensorboard").iterdir(), key=written_as)
     ]
     values = {(event.step, value.tag) for event in first for value in event.summary.value}
     assert values == {(s, tag) for s in (10, 20) for tag in ("loss", "episode_return_mean")}
