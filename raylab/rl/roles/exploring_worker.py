@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from raylab.rl.algorithms.dqn import DQN
-from raylab.rl.envs import EnvConfig, Episode, make
+from raylab.rl.envs import EnvConfig, Episode
 from raylab.rl.replay import Recording, ReplayFragment
-from raylab.rl.roles.rollout_worker import ACTING_STREAM, Collected
+from raylab.rl.roles.rollout_worker import Collected, games_and_noise
 from raylab.rl.trajectory import Arrays
 from raylab.runtime import machine
 
@@ -62,19 +62,11 @@ class ExploringWorker:
             ConfigError: the algorithm does not fit the environment.
             EnvError: the environments cannot be made.
         """
-        torch.set_num_threads(self._threads)
         algorithm = self._algorithm
-        sequence = np.random.SeedSequence(self._seed, spawn_key=(ACTING_STREAM, number))
-        word = int(sequence.generate_state(1, np.uint64)[0])
-        self._generator = torch.Generator().manual_seed(word >> 1)
         self._number, self._index = number, 0
         self._first_row = number * self._num_envs
-        self._env = make(
-            self._env_config,
-            self._num_envs,
-            self._seed,
-            num_threads=self._threads,
-            first_row=self._first_row,
+        self._env, self._generator = games_and_noise(
+            self._env_config, self._num_envs, self._seed, self._threads, number
         )
         network = algorithm.make_network(
             self._env.observation_space, self._env.action_space, torch.Generator()

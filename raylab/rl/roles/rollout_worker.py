@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from raylab.rl.envs import EnvConfig, Episode, make
+from raylab.rl.envs import EnvConfig, Episode, VectorEnv, make
 from raylab.rl.fragment import Fragment, frames_stacked, pack
 from raylab.rl.on_policy import OnPolicyAlgorithm, make_rollout
 from raylab.rl.trajectory import Arrays
@@ -28,6 +28,17 @@ class Collected:
     nbytes: int
     collect_s: float
     episodes: tuple[Episode, ...]  # their rows are numbered through the run
+
+
+def games_and_noise(
+    env: EnvConfig, num_envs: int, seed: int, threads: int, number: int
+) -> tuple[VectorEnv, torch.Generator]:
+    """Return a worker's environments and what its actions are drawn by; both follow its number."""
+    torch.set_num_threads(threads)
+    sequence = np.random.SeedSequence(seed, spawn_key=(ACTING_STREAM, number))
+    word = int(sequence.generate_state(1, np.uint64)[0])
+    games = make(env, num_envs, seed, num_threads=threads, first_row=number * num_envs)
+    return games, torch.Generator().manual_seed(word >> 1)
 
 
 class RolloutWorker:
@@ -76,18 +87,10 @@ class RolloutWorker:
             ConfigError: the algorithm does not fit the environment.
             EnvError: the environments cannot be made.
         """
-        torch.set_num_threads(self._threads)
         algorithm = self._algorithm
-        sequence = np.random.SeedSequence(self._seed, spawn_key=(ACTING_STREAM, number))
-        word = int(sequence.generate_state(1, np.uint64)[0])
-        self._generator = torch.Generator().manual_seed(word >> 1)
         self._first_row = number * self._num_envs
-        self._env = make(
-            self._env_config,
-            self._num_envs,
-            self._seed,
-            num_threads=self._threads,
-            first_row=self._first_row,
+        self._env, self._generator = games_and_noise(
+            self._env_config, self._num_envs, self._seed, self._threads, number
         )
         network = algorithm.make_network(
             self._env.observation_space, self._env.action_space, torch.Generator()
