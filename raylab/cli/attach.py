@@ -23,7 +23,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
 
-    from raylab.experiment.runner import attach
+    from raylab.experiment.watching import attach
 
     runs = attach(options.run, address=options.address)
     return 1 if any(run.state == "failed" for run in runs) else 0

@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
 
     from raylab.analysis.folders import find_runs
-    from raylab.experiment.runner import resume_changed
+    from raylab.experiment.resuming import resume_changed
 
     def changed(own: Experiment) -> Experiment:
         rules = ("agent_steps", "wall_time_s", "episode_return")

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from raylab.experiment.experiment import Experiment, Placement, load_config
+    from raylab.experiment.resuming import resume
     from raylab.experiment.run import Run, list_runs
-    from raylab.experiment.runner import attach, resume, train
+    from raylab.experiment.runner import train
+    from raylab.experiment.watching import attach
     from raylab.rl.schedule import Checkpointing, Evaluating, Until
 
 _HOMES = {
     **dict.fromkeys(("Experiment", "Placement", "load_config"), "raylab.experiment.experiment"),
     **dict.fromkeys(("Run", "list_runs"), "raylab.experiment.run"),
-    **dict.fromkeys(("attach", "resume", "train"), "raylab.experiment.runner"),
+    "attach": "raylab.experiment.watching",
+    "resume": "raylab.experiment.resuming",
+    "train": "raylab.experiment.runner",
     **dict.fromkeys(("Checkpointing", "Evaluating", "Until"), "raylab.rl.schedule"),
 }
 

@@ -26,7 +26,8 @@ from raylab.experiment.command import parse
 from raylab.experiment.experiment import Experiment
 from raylab.experiment.recorder import RunRecorder
 from raylab.experiment.run import Run, is_run
-from raylab.experiment.runner import make_job, stop_signals
+from raylab.experiment.runner import make_job
+from raylab.experiment.watching import stop_signals
 from raylab.rl.schedule import RunState
 from raylab.rl.trial import Trial
 from raylab.runtime.tune import Event, Halving, run_all

@@ -14,7 +14,7 @@ from raylab.cli import main
 from raylab.errors import RunNotFoundError
 from raylab.experiment import Run, Until, attach, files, train
 from raylab.experiment.progress import Display
-from raylab.experiment.runner import supervisor_name
+from raylab.experiment.watching import supervisor_name
 from tests.faults.scenario import CARTPOLE, LIMIT_S, wait_for_checkpoints
 
 LONG = replace(CARTPOLE, until=Until(agent_steps=64 * 40_000))

@@ -17,7 +17,7 @@ import raylab.frame as pd
 from raylab import runtime
 from raylab.experiment import Evaluating, Experiment, Placement, Until, train
 from raylab.experiment.progress import Display
-from raylab.experiment.runner import supervisor_name
+from raylab.experiment.watching import supervisor_name
 from raylab.frame.support import FallbackWarning
 from raylab.rl.algorithms.appo import APPO
 from raylab.rl.envs import Gymnasium
