@@ -14,7 +14,8 @@ from raylab.cli.places import place_findings
 from raylab.experiment.files import default_runs_dir
 
 if TYPE_CHECKING:
-    from raylab.runtime.cluster import Node
+    from raylab.experiment.experiment import Experiment
+    from raylab.runtime import Room
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -28,6 +29,7 @@ def run(arguments: Sequence[str]) -> int:
             "raylab doctor --cluster cluster.yaml      before `ray up`",
             "raylab doctor --address head.example:6379",
             "raylab doctor experiments/x.py --address head.example:6379    what would go where",
+            "raylab doctor experiments/x.py --placement.workers 4",
         ),
     )
     parser.add_argument(
@@ -46,11 +48,15 @@ def run(arguments: Sequence[str]) -> int:
         action="store_true",
         help="measure the best threads and precision first, and keep them for auto",
     )
-    options = parser.parse_args(arguments)
+    parser.epilog = f"{parser.epilog}\n\nWhat else follows an experiment overrides its fields."
+    options, overrides = parser.parse_known_args(arguments)
+    if options.experiment is None and overrides:
+        parser.error(f"unrecognized arguments: {' '.join(overrides)}")
 
     from raylab.cli.terminal import console, plain_table, say
     from raylab.cli.tuning import tune
 
+    experiment = options.experiment and _experiment(options.experiment, overrides)
     out = console()
     if options.tune:
         tune(out)
@@ -58,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         groups = {
             "machine": list(machine_findings()),
             "arithmetic": list(torch_findings()),
-            "ray": list(ray_findings(options.address, options.experiment)),
+            "ray": list(ray_findings(options.address, experiment)),
             "store": list(store_findings(options.runs_dir)),
             "versions": list(version_findings()),
             "raylab would choose": list(choice_findings()),
@@ -82,6 +88,15 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     say(out, "\nRaylab can train here.", style="green")
     return 0
+
+
+def _experiment(file: Path, overrides: Sequence[str]) -> Experiment:
+    """What would be trained; raises ConfigError when the file has none."""
+    from raylab.cli.train import load_experiment
+    from raylab.experiment.command import parse
+
+    experiment, _ = parse(load_experiment(file), overrides, prog=f"raylab doctor {file}")
+    return experiment
 
 
 def machine_findings() -> Iterator[Finding]:
@@ -129,7 +144,9 @@ def torch_findings() -> Iterator[Finding]:
     yield Finding("torch threads", f"{torch.get_num_threads()} by default; raylab sets its own")
 
 
-def ray_findings(address: str | None = None, experiment: Path | None = None) -> Iterator[Finding]:
+def ray_findings(
+    address: str | None = None, experiment: Experiment | None = None
+) -> Iterator[Finding]:
     """Where a run would go: an address, a cluster on this machine, or a new local one."""
     from raylab import runtime
     from raylab.errors import ClusterError
@@ -159,23 +176,29 @@ def ray_findings(address: str | None = None, experiment: Path | None = None) -> 
             yield Finding("raylab there", "the same version as here")
         except ClusterError as error:
             yield Finding("raylab there", "not the one of here", str(error), is_fault=True)
-        for node in runtime.nodes():
-            if node.is_alive:
-                yield Finding(node.name, _holds(node))
+        rooms = runtime.rooms()
+        for room in rooms:
+            yield Finding(room.node, _holds(room))
         yield Finding("free", f"{runtime.free_cpus():g} cores")
-        yield from place_findings(cluster, runtime.rooms(), experiment)
+        yield from place_findings(cluster, rooms, experiment)
     finally:
         if not was_connected:
             runtime.disconnect()
 
 
-def _holds(node: Node) -> str:
-    """What would go to a node."""
-    what = f"{node.cpus:g} cores, {node.gpus:g} GPUs: "
-    if node.cpus < 1:
-        return what + "supervisors and drivers"
-    trainers = int(node.cpus)
-    return what + f"up to {trainers} trainer(s) of one thread, or one of {trainers}"
+def _holds(room: Room) -> str:
+    """What a node has, and what could go there."""
+    cpus = room.amounts.get("CPU", 0.0)
+    has = [f"{cpus:g} cores", f"{room.amounts.get('GPU', 0.0):g} GPUs"]
+    has += [
+        f"{amount:g} {name}"
+        for name, amount in sorted(room.amounts.items())
+        if name not in ("CPU", "GPU", "memory", "object_store_memory") and ":" not in name
+    ]
+    has += [f"{k}={v}" for k, v in sorted(room.labels.items()) if k != "ray.io/node-id"]
+    trainers = int(cpus)
+    fits = f"up to {trainers} trainer(s) of one thread, or one of {trainers}"
+    return f"{', '.join(has)}: {fits if trainers else 'supervisors and drivers'}"
 
 
 def cluster_findings(path: Path) -> Iterator[Finding]:

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raylab.cli.finding import Finding
 
 if TYPE_CHECKING:
+    from raylab.experiment.experiment import Experiment
     from raylab.rl.job import Layout
     from raylab.runtime import Cluster, Room
 
 
-def place_findings(cluster: Cluster, nodes: list[Room], file: Path | None) -> Iterator[Finding]:
-    """Where a run's roles would go; of an experiment, or of PPO with one worker for every core.
-
-    Raises:
-        ConfigError: there is no such experiment.
-    """
-    from raylab.cli.train import load_experiment
+def place_findings(
+    cluster: Cluster, nodes: list[Room], experiment: Experiment | None
+) -> Iterator[Finding]:
+    """Where a run's roles would go; of an experiment, or of PPO with one worker for every core."""
     from raylab.errors import ConfigError
     from raylab.experiment.layout import layout_of, resolve_placement
     from raylab.rl.job import Layout
     from raylab.runtime import machine
 
-    if file is None:
+    if experiment is None:
         workers = max(1, sum(int(node.amounts.get("CPU", 0.0)) for node in nodes))
         yield from _lines("a run in step", Layout(kind="sync", workers=workers), 1, nodes)
         return
-    experiment = load_experiment(file)
     try:
         placement, _ = resolve_placement(experiment, None, cluster, machine.cores())
     except ConfigError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import ray
 import ray.util.scheduling_strategies
@@ -15,6 +15,9 @@ from ray.util.placement_group import (
     placement_group_table,
     remove_placement_group,
 )
+
+_NOTHING: Final = {"memory": 1}
+"""What Ray reserves for a place that only asks for labels: a byte of what every node has."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Needs:
     def __str__(self) -> str:
         wanted = [f"{amount:g} {name}" for name, amount in self.amounts.items()]
         labelled = [f"{name}={value}" for name, value in self.labels.items()]
-        return ", ".join(wanted) + (f" where {', '.join(labelled)}" if labelled else "")
+        what = ", ".join(wanted) or "a role"
+        return what + (f" where {', '.join(labelled)}" if labelled else "")
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,14 @@ class Room:
 
 
 class Group:
-    """Places that are reserved together, spread over the nodes; empty ones are no places."""
+    """Places that are reserved together, spread over the nodes."""
 
     def __init__(self, places: Sequence[Needs]) -> None:
         self._places = list(places)
         name = _name()
         _remove(name)  # of the same role, before it died and was started again
         self._handle: Any = placement_group(
-            [needs.amounts for needs in places],
+            [needs.amounts or _NOTHING for needs in places],
             strategy="SPREAD",
             name=name,
             bundle_label_selector=[dict(needs.labels) for needs in places]

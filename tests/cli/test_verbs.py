@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from raylab.cli import main
-from raylab.cli.doctor import store_findings
+from raylab.cli.doctor import _holds, store_findings
 from raylab.cli.train import load_experiment
 from raylab.errors import ConfigError, RunError
 from raylab.experiment import Experiment
 from raylab.rl.envs import Gymnasium
+from raylab.runtime import Room
 from tests.synthetic_runs import write_json, write_run
 
 FILE = """
@@ -147,6 +148,30 @@ def test_doctor_names_a_cluster_that_does_not_answer(tmp_path, capsys, monkeypat
     text = capsys.readouterr().out
     assert "127.0.0.1:1 does not answer" in text
     assert "To be mended: cluster." in text
+
+
+def test_doctor_places_what_the_command_line_says(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("raylab.runtime.cluster.cluster_of_this_machine", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["raylab"])  # put back afterwards
+    file = tmp_path / "cartpole_test.py"
+    file.write_text(FILE)
+    doctor = ["doctor", str(file), "--runs-dir", str(tmp_path), "--placement.kind", "sync"]
+    workers = ["--placement.workers", "2", "--placement.worker-cores", "0.25"]
+
+    assert main([*doctor, *workers]) == 0
+    assert "this machine: 1 learner, 2 rollout workers" in capsys.readouterr().out
+    assert main([*doctor, *workers, "--placement.workers-on.resources", "lidar", "1"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "cannot hold it: no node is left for 0.25 CPU, 1 lidar (there are this machine" in said
+    with pytest.raises(SystemExit):
+        main(["doctor", "--placement.workers=2"])
+
+
+def test_doctor_shows_resources_and_labels_of_nodes() -> None:
+    room = Room("big", {"CPU": 2.0, "lidar": 1.0, "node:1.2.3.4": 1.0}, {"pool": "big"})
+
+    assert _holds(room).startswith("2 cores, 0 GPUs, 1 lidar, pool=big: up to 2 trainer(s)")
 
 
 def test_doctor_names_a_store_that_cannot_be_written(tmp_path: Path) -> None:

@@ -63,6 +63,23 @@ def test_the_learner_goes_where_the_gpus_are_and_labels_choose_nodes():
     assert [chosen[place] for place in places.workers] == [2, 2]
 
 
+def test_a_role_without_cores_goes_where_its_labels_say(cluster):
+    layout = replace(SHARDS, replay_shards=1, shards_on=On(labels={"pool": "big"}))
+    nodes = [node("small", 4, {"pool": "small"}), node("big", 0, {"pool": "big"})]
+
+    places = places_of(layout)
+
+    assert lay_out(places.needs, nodes)[places.shards[0]] == 1
+    assert what_does_not_fit(places.needs, nodes[:1]) == (
+        "no node is left for a role where pool=big (there are small: 4 CPU, pool=small)"
+    )
+    labelled = replace(layout, threads=1, workers=1, nodes_within_s=1.0)
+    reservation = Reservation(labelled, watch())
+    with pytest.raises(ClusterError, match="for a role where pool=big"):
+        reservation.stand()
+    reservation.close()
+
+
 def test_places_are_spread_as_evenly_as_they_fit():
     needs = [Needs(1.0)] * 5
 

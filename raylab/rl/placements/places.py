@@ -46,7 +46,7 @@ def places_of(layout: Layout) -> Places:
 
     def place(cpus: float, on: On, gpus: float = 0.0) -> int | None:
         one = runtime.Needs(cpus, gpus, on.resources, on.labels)
-        if not one.amounts:
+        if not one.amounts and not one.labels:
             return None
         needs.append(one)
         return len(needs) - 1
@@ -71,16 +71,16 @@ def what_does_not_fit(needs: Sequence[runtime.Needs], nodes: Sequence[runtime.Ro
     missing = sorted({str(one) for one, node in zip(needs, chosen, strict=True) if node is None})
     if not missing:
         return ""
-    there = "; ".join(
-        f"{node.node}: "
-        + ", ".join(
-            f"{amount:g} {name}"
-            for name, amount in sorted(node.amounts.items())
-            if name in ("CPU", "GPU") or any(name in one.amounts for one in needs)
-        )
-        for node in nodes
-    )
-    return f"no node is left for {' or '.join(missing)} (there are {there or 'none'})"
+    resources = {"CPU", "GPU", *(name for one in needs for name in one.amounts)}
+    labels = {name for one in needs for name in one.labels}
+
+    def has(node: runtime.Room) -> str:
+        amounts = [f"{n:g} {name}" for name, n in sorted(node.amounts.items()) if name in resources]
+        marks = [f"{name}={value}" for name, value in node.labels.items() if name in labels]
+        return f"{node.node}: {', '.join([*amounts, *marks]) or 'nothing'}"
+
+    there = "; ".join(has(node) for node in nodes) or "none"
+    return f"no node is left for {' or '.join(missing)} (there are {there})"
 
 
 class Reservation:
