@@ -5,6 +5,9 @@ Every public name of pandas is here: native, or pandas' own on raylab's classes.
 
 from __future__ import annotations
 
+from raylab.frame.pausing import resume as _resume
+
+# isort: split
 import sys as _sys
 from types import FunctionType as _FunctionType
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -91,3 +94,4 @@ def __getattr__(name: str) -> _Any:
 
 
 _export()
+_resume()

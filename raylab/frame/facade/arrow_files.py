@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.batches import pandas_batches
@@ -34,6 +33,8 @@ def write_parquet(
         NotNative: before anything is written: columns of objects, whose Arrow type depends on
             all their values.
     """
+    import pyarrow.parquet as pq
+
     _no_objects(state)
     group_rows = row_group_size or _GROUP_ROWS
     frames = pandas_batches(state, group_rows, whole_index=True)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from raylab.errors import SourceChangedError
 from raylab.frame.plan.schema import NotNative
 
@@ -140,6 +138,8 @@ def is_url(path: str) -> bool:
 
 def file_system(path: str, options: Options = NO_OPTIONS) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the path in it."""
+    import fsspec
+
     system, inner = fsspec.core.url_to_fs(path, **options.values)
     return system, str(inner)
 
@@ -185,6 +185,8 @@ def remote_names(url: str, options: Options) -> list[str]:
     Raises:
         FileNotFoundError: nothing is there.
     """
+    import fsspec
+
     system, inner = file_system(url, options)
     found = sorted(system.glob(inner)) if fsspec.core.has_magic(inner) else [inner]
     if not found or not all(system.exists(name) for name in found):

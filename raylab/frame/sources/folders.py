@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
-from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
 
 from raylab.frame.plan.schema import STR, Dtype, NotNative
 from raylab.frame.sources.files import (
@@ -23,6 +21,9 @@ from raylab.frame.sources.files import (
     plain_path,
     remote_names,
 )
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ def _with_keys(
     base: str, names: list[str], options: Options
 ) -> tuple[list[str], tuple[FolderKey, ...]]:
     """The files and keys as pyarrow finds them, from whose answer pandas makes its own."""
+    import pyarrow.dataset as ds
+
     if "=" in base or any("%" in name or "__HIVE_DEFAULT" in name for name in names):
         raise NotNative("folder names with missing or quoted values, or below another key")
     inside = [name.removeprefix(base).strip("/").split("/")[:-1] for name in names]
@@ -132,6 +135,8 @@ def _with_keys(
 
 def pyarrow_system(path: str, options: Options) -> tuple[Any, str]:
     """The file system of a path for pyarrow, and the path in it."""
+    from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
+
     if not is_url(path):
         return LocalFileSystem(), path
     system, inner = file_system(path, options)
@@ -146,6 +151,8 @@ def fragments(
     end: int,
 ) -> tuple[ds.FileSystemDataset, int]:
     """The row groups with the rows from ``start`` to ``end``, and the first row that they have."""
+    import pyarrow.dataset as ds
+
     parquet = ds.ParquetFileFormat()
     system, _ = pyarrow_system(files[0].path, files[0].options)
     chosen: list[Any] = []
@@ -171,7 +178,9 @@ def fragments(
 
 
 def _all(conditions: list[Any]) -> Any:
-    whole = ds.scalar(True)
+    import pyarrow.compute as pc
+
+    whole = pc.scalar(True)
     for condition in conditions:
         whole = whole & condition
     return whole

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pandas.io._util import (  # type: ignore[import-not-found]  # not in the stubs
     arrow_table_to_pandas,
 )
@@ -249,6 +248,8 @@ def footer(file: FileIdentity) -> Any:
     Raises:
         pyarrow.ArrowInvalid: it is no Parquet file; names it.
     """
+    import pyarrow.parquet as pq
+
     try:
         if file.is_local:
             return pq.read_metadata(file.path)
