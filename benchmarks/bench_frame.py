@@ -88,6 +88,8 @@ def suite_result(
         }
         prefix = PEER if ours == OURS else f"{PEER} ({ours})"
         ratios |= summarise(prefix, suite, faster)
+        if suite == "reductions":
+            ratios |= repetition(ours, comparison)
     return rows, ratios
 
 
@@ -111,6 +113,19 @@ def summarise(prefix: str, suite: str, faster: dict[str, float]) -> dict[str, fl
         f"{prefix}, {suite}: geometric mean": geometric_mean(values),
         f"{prefix}, {suite}: worst": min(values),
         **each,
+    }
+
+
+def repetition(system: str, comparison: Comparison) -> dict[str, float]:
+    """The time of ten reductions in one query by that of asking them one by one, from each source."""
+    runs = comparison.undisturbed(system)
+    return {
+        f"{system}, in one query, reductions: one by one, {source}": statistics.median(
+            run.metrics[f"in one query, {source}"] / run.metrics[f"one by one, {source}"]
+            for run in runs
+        )
+        for source in SOURCES
+        if f"one by one, {source}" in runs[0].metrics
     }
 
 

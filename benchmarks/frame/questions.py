@@ -128,9 +128,13 @@ PIPELINE: dict[str, Question] = {
     "final scores": _final_scores,
     "throughput": _throughput,
     "outliers of the loss": _normalised,
-    "ten reductions, one by one": _ten_reductions,
-    "ten reductions, in one query": _one_reduction,
 }
+
+REDUCTIONS: dict[str, Question] = {
+    "one by one": _ten_reductions,
+    "in one query": _one_reduction,
+}
+"""Ten numbers about the same lazily filtered join."""
 
 
 def _python_score(row: Any) -> float:
@@ -162,11 +166,13 @@ SUITES: dict[str, dict[str, Question]] = {
     "groupby": GROUPBY,
     "join": JOIN,
     "pipeline": PIPELINE,
+    "reductions": REDUCTIONS,
     "udf": UDF,
 }
 TABLES: dict[str, tuple[str, ...]] = {
     "groupby": ("groups",),
     "join": ("left", "small", "medium", "big"),
     "pipeline": ("metrics", "runs"),
+    "reductions": ("metrics", "runs"),
     "udf": ("groups",),
 }

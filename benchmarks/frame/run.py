@@ -65,6 +65,8 @@ def relational(pd: Any, suite: str, tables: Tables, source: str) -> dict[str, fl
     loaded = _loaded(suite, tables) if source == "memory" else {}
     for name, question in SUITES[suite].items():
         label = f"{name}, {source}"
+        if pd is not real_pandas:
+            pd.clear_cache()  # no question starts where another one ended
         if source == "memory":
             frames_by_name = _in_memory(pd, loaded)
             started = time.perf_counter()
