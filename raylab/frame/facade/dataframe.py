@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -234,7 +234,10 @@ class DataFrame(LazyObject, pd.DataFrame):
         if state is None:
             return f"in memory: {len(self)} rows, run by pandas"
         node, _ = value_node(state)
-        return explain(node, stage)
+        text = explain(node, stage)
+        if stage == "physical" and _kernel(state, node) is not None:
+            return f"as a whole joined in memory, without the engine; else:\n{text}"
+        return text
 
 
 def shown_range(obj: Any, state: Any) -> pd.Index:
@@ -269,9 +272,36 @@ def without_rows(state: FrameState) -> pd.DataFrame:
 EMPTY[FrameState] = without_rows
 
 
+Kernel: TypeAlias = Callable[[], pd.DataFrame | None]
+_KERNEL = "_kernel"
+
+
+def choose_kernel(state: FrameState, run: Kernel) -> None:
+    """Has a state computed otherwise than by the engine, when it is asked for as a whole.
+
+    Args:
+        state: what is asked for.
+        run: gives pandas' frame of it; None where the engine is to do it.
+    """
+    state.__dict__[_KERNEL] = run
+
+
+def _kernel(state: FrameState, node: Node) -> Kernel | None:
+    """What was chosen, unless the rows are elsewhere, or known already."""
+    run: Kernel | None = state.__dict__.get(_KERNEL)
+    if run is None or not engine.in_one_pass(node):
+        return None
+    return run if engine.kept(node, frozenset(node.schema)) is None else None
+
+
 def compute_frame(state: FrameState) -> pd.DataFrame:
     """The pandas frame of a state."""
     node, levels = value_node(state)
+    run = _kernel(state, node)
+    frame = None if run is None else run()
+    if frame is not None:
+        check_budget(int(frame.memory_usage(index=False).sum()))
+        return frame
     rows = engine.execute(node)
     check_budget(int(rows.estimated_size()))
     index = compute_index(state.index, [rows[name] for name in levels], state, rows.height)

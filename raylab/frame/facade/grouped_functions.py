@@ -6,6 +6,7 @@ own code: it runs over the same groups with functions that only hand out the res
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Iterator
 from functools import reduce
@@ -23,6 +24,7 @@ from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.grouped_rows import chosen_rows
 from raylab.frame.facade.grouped_rows import transform as transform_natively
 from raylab.frame.facade.grouping import GroupState
+from raylab.frame.facade.memory import in_pandas, is_in_memory
 from raylab.frame.facade.operators import constant
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, value_node
 from raylab.frame.plan.expressions import Expr, call
@@ -91,10 +93,19 @@ def _pandas_groups(group: GroupState, values: Any) -> Any:
     return groupby[group.selected if isinstance(group.selected, str) else list(group.selected)]
 
 
+def _whole_groups(group: GroupState) -> Any:
+    """The groupby of pandas over all rows, in this process."""
+    labels = group.by if isinstance(group.by, list) else [group.by]
+    if is_in_memory(group.frame) and all(isinstance(label, str) for label in labels):
+        values = in_pandas(group.frame)
+        keys = {f"{_KEY}{i}": values[label] for i, label in enumerate(labels)}
+        return _pandas_groups(group, values.assign(**keys))
+    return _pandas_groups(group, compute_frame(_with_keys(group)[0]))
+
+
 @native(DataFrameGroupBy, SeriesGroupBy)
 def __iter__(group: GroupState) -> Iterator[tuple[Any, Any]]:
-    groups = _pandas_groups(group, compute_frame(_with_keys(group)[0]))
-    return ((key, adopt(rows)) for key, rows in groups)
+    return ((key, adopt(rows)) for key, rows in _whole_groups(group))
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
@@ -136,9 +147,29 @@ def _replay(method: str, group: GroupState, function: Callable[[Any], Any], **op
     """A groupby method that calls a function once per group."""
     everything = method == "filter" and group.selected is None
     labels = list(group.frame.columns) if everything else group.values
+    if engine.in_one_pass(group.frame.rows):
+        own = _whole_groups(group)
+        return adopt(getattr(own, method)(_telling(function), **options))
     results = _Results(group, [Part(function, _columns(group, labels))], named=True)
     rest = results.of(0)
     return adopt(getattr(results.groupby, method)(lambda _: next(rest), **options))
+
+
+def _telling(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function; what it raises names the group."""
+
+    @functools.wraps(function)
+    def told(group: Any) -> Any:
+        try:
+            return function(group)
+        except Exception as error:
+            error.add_note(
+                f"raylab: {getattr(function, '__qualname__', type(function).__name__)} raised in "
+                f"group {getattr(group, 'name', None)!r} (partition 1 of 1)."
+            )
+            raise
+
+    return told
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)

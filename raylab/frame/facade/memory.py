@@ -115,3 +115,26 @@ def _index_spec(levels: dict[str, pd.Index], index: pd.Index) -> IndexSpec:
     exprs = tuple(Column(name) for name in levels)
     missing_last = any(level.hasnans for level in stored)
     return Levels(exprs, tuple(index.names), appearing, missing_last)
+
+
+def is_in_memory(state: FrameState) -> bool:
+    """Whether a frame consists of columns of a pandas frame in memory, with rows numbered anew."""
+    rows = state.rows
+    if not isinstance(rows, Scan) or not isinstance(rows.source, PandasSource):
+        return False
+    stored = rows.source.frame.columns
+    plain = all(isinstance(e, Column) and e.name in stored for e in state.columns.values())
+    return plain and isinstance(state.index, RangeSpec) and rows.length is None and not rows.start
+
+
+def in_pandas(state: FrameState) -> pd.DataFrame:
+    """Such a frame as pandas' own, over the same arrays, under the protection of Copy-on-Write."""
+    scan: Any = state.rows
+    index: Any = state.index
+    whole: pd.DataFrame = scan.source.frame
+    names = [expr.name for expr in state.columns.values() if isinstance(expr, Column)]
+    frame = whole.copy(deep=False) if names == list(whole.columns) else whole[names]
+    frame.columns = pd.Index(list(state.columns), name=state.columns_name)
+    stop = index.start + len(whole) * index.step
+    frame.index = RangeIndex(index.start, stop, index.step, name=index.name)
+    return frame

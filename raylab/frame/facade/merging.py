@@ -28,6 +28,7 @@ from raylab.frame.facade.joining import (
     sorted_by,
 )
 from raylab.frame.facade.labelling import is_label
+from raylab.frame.facade.memory_joins import joined_in_memory
 from raylab.frame.facade.selection import filtered, label_list
 from raylab.frame.facade.state import FrameState, IndexSpec, Levels, RangeSpec, SeriesState
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
@@ -84,7 +85,14 @@ def merge(
     one, two = matched(one, two, kind)
     labels = labels_of(one, two, suffixes)
     _validated(one, two, validate)
-    return _joined(one, two, kind, labels, sort=bool(sort), indicator=indicator, anti=anti)
+    result = _joined(one, two, kind, labels, sort=bool(sort), indicator=indicator, anti=anti)
+    if left_index or right_index or sort:
+        return result
+    options: dict[str, Any] = {"on": on, "left_on": left_on, "right_on": right_on, "how": how}
+    options |= {"suffixes": suffixes, "indicator": indicator}
+    run: Any = pd.DataFrame.merge
+    plain = "" if indicator or anti else kind
+    return joined_in_memory(result, (one, two), labels, plain, lambda a, b: run(a, b, **options))
 
 
 def _sides(

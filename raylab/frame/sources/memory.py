@@ -70,6 +70,13 @@ class PandasSource:
         """A short name for ``explain``."""
         return f"memory, {self.rows} rows"
 
+    def array(self, name: str) -> Any:
+        """A column or an index level as NumPy array, or as pandas' array of its own dtypes."""
+        values = self._values(name)
+        if isinstance(self.fields[name].dtype, np.dtype):
+            return np.asarray(values)
+        return values.array if isinstance(values, pd.Index) else values
+
     def _values(self, name: str) -> Any:
         return self.levels[name] if name in self.levels else self.frame[name].array
 
