@@ -127,6 +127,23 @@ def test_columns_that_are_held_are_reduced_in_one_run(files: Path, joins: list[i
     assert sum(joins) == 1
 
 
+def test_a_part_of_rows_that_are_held_is_reduced_beside_the_whole(
+    files: Path, joins: list[int]
+) -> None:
+    rows, expected = _joined(pd, files), _joined(pandas, files)
+    for frame in (rows, expected):
+        frame["twice"] = frame["amount"] * 2
+
+    part = rows[rows["city"] > 4]["twice"].sum()
+    runs = len(joins)
+    whole = [rows["twice"].sum(), rows["twice"].max(), rows["twice"].mean()]
+
+    assert len(joins) == runs
+    np.testing.assert_allclose(part, expected[expected["city"] > 4]["twice"].sum(), rtol=1e-12)
+    twice = expected["twice"]
+    np.testing.assert_allclose(whole, [twice.sum(), twice.max(), twice.mean()], rtol=1e-12)
+
+
 def test_what_the_second_trigger_needed_is_kept_in_order(files: Path, joins: list[int]) -> None:
     rows, expected = _joined(pd, files), _joined(pandas, files)
 

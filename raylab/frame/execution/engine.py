@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import polars as pl
@@ -14,7 +15,7 @@ import raylab.frame.execution.windows  # noqa: F401  these register the rules of
 from raylab.errors import ExecutionError, RaylabError
 from raylab.frame import settings, sites
 from raylab.frame.execution.cache import CACHE
-from raylab.frame.execution.estimates import estimated_bytes
+from raylab.frame.execution.estimates import estimated_bytes, scanned_bytes
 from raylab.frame.execution.keeping import inexact_aggregate, keeping
 from raylab.frame.execution.local import run_stages
 from raylab.frame.execution.lowering import Lowering
@@ -23,8 +24,9 @@ from raylab.frame.execution.planner import plan_stages
 from raylab.frame.execution.uses import SHARE, USES, Wanted, reused
 from raylab.frame.kernels.carrying import taken_out
 from raylab.frame.optimizer import optimize
+from raylab.frame.optimizer.pruning import columns_read, prune_columns
 from raylab.frame.optimizer.rewriting import walk, walk_distinct
-from raylab.frame.optimizer.windows import compute_windows
+from raylab.frame.optimizer.windows import compute_windows, has_windows
 from raylab.frame.plan.expressions import Column, Expr, Literal, Membership
 from raylab.frame.plan.nodes import (
     Aggregate,
@@ -74,7 +76,7 @@ def _run_keeping(node: Node, wanted: Mapping[str, Wanted], *, ordered: bool) -> 
     """The rows of a plan; those of some of its nodes are kept on the way."""
     if not wanted:
         return _run(node, ordered=ordered)
-    if not _in_one_pass(node):
+    if not in_one_pass(node):
         for below in walk_distinct(node)[::-1]:
             if below.fingerprint in wanted:
                 _keep(below, wanted[below.fingerprint])
@@ -215,8 +217,25 @@ def count_rows(node: Node) -> int:
 
 Calls: TypeAlias = tuple[tuple[str, AggregateCall], ...]
 
+_LITTLE_TO_READ = 256 << 20
+"""Up to so many bytes are read for what nobody has asked yet."""
 
-def reduce_rows(node: Node, calls: Calls, together: Calls = ()) -> pl.DataFrame:
+
+@dataclass(frozen=True, slots=True)
+class Reductions:
+    """Aggregations over all rows of a node."""
+
+    rows: Node
+    calls: Calls
+
+    def plan(self) -> Aggregate:
+        """One row, in which each aggregation is named by its fingerprint."""
+        return Aggregate(self.rows, (), tuple({c.fingerprint: c for _, c in self.calls}.items()))
+
+
+def reduce_rows(
+    node: Node, calls: Calls, together: Calls = (), beside: Reductions | None = None
+) -> pl.DataFrame:
     """One row of aggregations over all rows of a node; float aggregates below are kept.
 
     Each aggregation is computed once, whatever others it is asked for with.
@@ -225,23 +244,53 @@ def reduce_rows(node: Node, calls: Calls, together: Calls = ()) -> pl.DataFrame:
         node: the rows.
         calls: what is asked for.
         together: what is computed in the same pass where that costs little, for later questions.
+        beside: what the same pass computes over rows below, of which the node's are a part.
     """
-    asked = {c.fingerprint: c for _, c in calls}
-    plan = compute_windows(Aggregate(node, (), tuple(asked.items())))
-    if together and _in_one_pass(plan):
-        wider = {c.fingerprint: c for _, c in together} | asked
-        plan = compute_windows(Aggregate(node, (), tuple(wider.items())))
+    plan = compute_windows(Reductions(node, calls).plan())
+    asked = frozenset(plan.schema)
+    if together and in_one_pass(plan):
+        plan = compute_windows(Reductions(node, (*together, *calls)).plan())
     all_calls = Aggregate(node, (), ()).fingerprint
-    row = CACHE.compute_once(all_calls, frozenset(asked), lambda: _run_and_keep(plan))
+    row = CACHE.compute_once(all_calls, asked, lambda: _run_and_keep(plan, beside))
     return row.select(pl.col(c.fingerprint).alias(name) for name, c in calls)
 
 
-def _run_and_keep(plan: Node) -> pl.DataFrame:
+def _run_and_keep(plan: Node, beside: Reductions | None) -> pl.DataFrame:
     wanted = reused(plan, ordered=False)
     sums = inexact_aggregate(plan)
     if sums is not None:
         wanted[sums.fingerprint] = Wanted(tuple(sums.schema))
+    if beside is not None and not wanted and in_one_pass(plan):
+        together = _run_together(plan, beside)
+        if together is not None:
+            return together
     return _run_keeping(plan, wanted, ordered=False)
+
+
+def _run_together(plan: Node, beside: Reductions) -> pl.DataFrame | None:
+    """The plan and what stands beside it, in one pass; None where it is known, or much to read."""
+    other = beside.plan()
+    all_calls = Aggregate(beside.rows, (), ())
+    if CACHE.get(all_calls, frozenset(other.schema)) is not None or has_windows(other):
+        return None
+    if scanned_bytes(prune_columns(other, None)) > _LITTLE_TO_READ:
+        return None
+    read = (columns_read(whole, beside.rows) for whole in (plan, other))
+    names = frozenset().union(*read)
+    columns = tuple(name for name in beside.rows.schema if name in names)
+    share = {beside.rows.fingerprint: Wanted(columns, 0)}
+    plans: list[Node] = []
+    members: dict[str, pl.Series] = {}
+    for whole in (plan, other):
+        prepared, looked_up = _prepared(keeping(whole, share))
+        plans.append(prepared)
+        members |= looked_up
+    lowering = Lowering(members=members)
+    lowered = [lowering.root(prepared, ordered=False) for prepared in plans]
+    with _engine_errors(plan):
+        row, other_row = pl.collect_all(lowered, engine="streaming")
+    CACHE.put(all_calls.fingerprint, other_row)
+    return row
 
 
 @contextmanager
@@ -266,7 +315,7 @@ def _engine_errors(plan: Node) -> Iterator[None]:
         raise found from None
 
 
-def _in_one_pass(plan: Node) -> bool:
+def in_one_pass(plan: Node) -> bool:
     """Whether one streaming query of this process computes a plan."""
     return choose(plan) == Placement("local", 1)
 

@@ -15,8 +15,10 @@ import polars as pl
 
 from raylab.frame.execution.constants import constants_as_columns
 from raylab.frame.execution.estimates import is_work
+from raylab.frame.execution.memory_groups import groups_in_memory
 from raylab.frame.execution.physical import Place
 from raylab.frame.kernels.compiler import Compiler
+from raylab.frame.kernels.registry import Operand, nan_as_null
 from raylab.frame.optimizer.rewriting import walk, walk_distinct
 from raylab.frame.plan.functions import field_of
 from raylab.frame.plan.keep import Keep
@@ -61,6 +63,8 @@ class Lowering:
         self.members = members or {}
         self.kept: dict[str, pl.LazyFrame] = {}
         """The rows of Keep nodes, by the fingerprint of what they are the result of."""
+        self.groups: dict[tuple[str, bool], pl.DataFrame | None] = {}
+        """Groups of rows in memory, which are computed when their node is lowered."""
         self._known: dict[tuple[str, bool], pl.LazyFrame] = {}
         self._once: dict[str, bool] = {}
 
@@ -81,6 +85,7 @@ class Lowering:
         shared = _shared_work(node)
         if shared:
             trial = Lowering(self.inputs, self.members)
+            trial.groups = self.groups
             trial.lower(node, ordered=ordered)
             self._once = {name: (name, True) in trial._known for name in shared}
         return self.lower(node, ordered=ordered).select(list(node.schema))
@@ -155,8 +160,10 @@ def _project(node: Project, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
 
 @lower_node.register
 def _keep(node: Keep, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
-    frame = lowering.lower(node.child, ordered=True).select(list(node.schema)).cache()
-    lowering.kept[node.original] = frame if node.limit is None else frame.head(node.limit + 1)
+    result = node.limit != 0
+    frame = lowering.lower(node.child, ordered=result).select(list(node.schema)).cache()
+    if result:
+        lowering.kept[node.original] = frame if node.limit is None else frame.head(node.limit + 1)
     return frame
 
 
@@ -173,8 +180,8 @@ def _semi_join(node: SemiJoin, lowering: Lowering, ordered: bool) -> pl.LazyFram
     compiler = lowering.compiler(node.left)
     fields = [field_of(expr, node.left.schema) for expr in node.left_on]
     keys = [
-        compiler.compile(expr).fill_nan(None) if f.nan else compiler.compile(expr)
-        for expr, f in zip(node.left_on, fields, strict=True)
+        Operand(compiler.compile(expr), field).clean
+        for expr, field in zip(node.left_on, fields, strict=True)
     ]
     matches = any(f.may_miss for f in fields)
     return left.join(
@@ -240,6 +247,12 @@ def _asof_join(node: AsofJoin, lowering: Lowering, ordered: bool) -> pl.LazyFram
 
 @lower_node.register
 def _aggregate(node: Aggregate, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
+    key = (node.fingerprint, ordered)
+    if key not in lowering.groups:
+        lowering.groups[key] = groups_in_memory(node, ordered=ordered)
+    groups = lowering.groups[key]
+    if groups is not None:
+        return groups.lazy()
     node = constants_as_columns(node)
     appearance = ordered and not node.sort and bool(node.keys)
     child: Node = RowNumber(node.child, POSITION) if appearance else node.child
@@ -248,20 +261,24 @@ def _aggregate(node: Aggregate, lowering: Lowering, ordered: bool) -> pl.LazyFra
     calls = [compiler.aggregate(c).alias(name) for name, c in node.calls]
     if not node.keys:
         return frame.select(calls)
-    keys = []
+    keys: list[pl.Expr] = []
+    present: list[pl.Expr] = []
     for name, expr in node.keys:
-        key = compiler.compile(expr)
-        field = field_of(expr, node.child.schema)
-        key = key.fill_nan(None) if field.nan else key
-        if node.dropna and field.may_miss:
-            frame = frame.filter(key.is_not_null())
-        keys.append(key.alias(name))
+        operand = Operand(compiler.compile(expr), field_of(expr, node.child.schema))
+        keys.append((operand.expr if node.dropna else operand.clean).alias(name))
+        if node.dropna and operand.field.may_miss:  # the group goes, which is less than its rows
+            present.append(pl.col(name).is_not_null())
+            if operand.field.nan:
+                present.append(pl.col(name).is_not_nan())
     names = [name for name, _ in node.keys]
     if appearance:
-        groups = frame.group_by(keys).agg(*calls, pl.col(POSITION).min())
-        return groups.sort(POSITION).drop(POSITION)
-    groups = frame.group_by(keys).agg(calls)
-    return groups.sort(names, nulls_last=True) if ordered else groups
+        calls.append(pl.col(POSITION).min())
+    result = frame.group_by(keys).agg(calls)
+    if present:
+        result = result.filter(present)
+    if appearance:
+        return result.sort(POSITION).drop(POSITION)
+    return result.sort(names, nulls_last=True) if ordered else result
 
 
 @lower_node.register
@@ -314,9 +331,9 @@ def _explode(node: Explode, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
 
 def _without_nan(frame: pl.LazyFrame, schema: Schema, names: tuple[str, ...]) -> pl.LazyFrame:
     """The frame with NaN as null in key columns, where missing values must be equal."""
-    keys = [pl.col(name).fill_nan(None) for name in names if schema[name].nan]
+    keys = [nan_as_null(pl.col(name)) for name in names if schema[name].nan]
     return frame.with_columns(keys) if keys else frame
 
 
 def _sort_keys(schema: Schema, names: tuple[str, ...]) -> list[pl.Expr]:
-    return [pl.col(n).fill_nan(None) if schema[n].nan else pl.col(n) for n in names]
+    return [nan_as_null(pl.col(n)) if schema[n].nan else pl.col(n) for n in names]

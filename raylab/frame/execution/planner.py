@@ -195,8 +195,8 @@ def _sort(node: Sort, partitions: int, ordered: bool) -> Spread:
 @distribute.register
 def _top_k(node: TopK, partitions: int, ordered: bool) -> Spread:
     """The first rows of each partition, then the first of these."""
-    below = distribute(node.child, partitions, True)
-    local = below.on(node.with_children((below.fragment,)))
+    below = distribute(node.child, partitions, not node.breaks_ties)
+    local = replace(below.on(node.with_children((below.fragment,))), ordered=True)
     if below.partitions == 1:
         return local
     return _again(node, gathered(local))

@@ -23,6 +23,7 @@ from raylab.errors import ExecutionError, MemoryBudgetError
 from raylab.frame import settings, sites, support
 from raylab.frame.facade.adoption import adopt, adopt_results, looking_further
 from raylab.frame.facade.following import computed
+from raylab.frame.facade.pending import held
 from raylab.frame.facade.warning_sites import (
     CHAINED_METHODS,
     LEAST_REFERENCES,
@@ -147,6 +148,7 @@ def become(obj: Any, state: Any, *, like: Any = None) -> Any:
     obj.__dict__["_lazy"] = state
     object.__setattr__(obj, "_attrs", copy.deepcopy(attrs) if attrs else {})
     object.__setattr__(obj, "_flags", pd.Flags(obj, allows_duplicate_labels=True))
+    held(obj)
     return obj
 
 
@@ -191,10 +193,7 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
     base = _scoped(owner, name)
     chained = name in CHAINED_METHODS
     follows = not issubclass(owner, pd.DataFrame | pd.Series)
-    taken = tuple(inspect.signature(implementation).parameters)[1:]
-    takes_rest = any(
-        p.kind is p.VAR_KEYWORD for p in inspect.signature(implementation).parameters.values()
-    )
+    taken, takes_rest = _taken(implementation)
     signature = functools.cache(lambda: inspect.signature(base))
 
     @functools.wraps(base)
@@ -238,6 +237,20 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
         return wrap(result, self)
 
     return method
+
+
+def _taken(implementation: Any) -> tuple[tuple[str, ...], bool]:
+    """The arguments behind the state, and whether any others are taken, too.
+
+    From the code where it tells: ``inspect.signature`` of all methods is felt at import.
+    """
+    if hasattr(implementation, "__signature__") or hasattr(implementation, "__wrapped__"):
+        parameters = inspect.signature(implementation).parameters
+        rest = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        return tuple(parameters)[1:], rest
+    code = implementation.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return names[1:], bool(code.co_flags & inspect.CO_VARKEYWORDS)
 
 
 def _expressions(state: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from raylab.frame.execution import engine
 from raylab.frame.execution.conversion import to_array
 from raylab.frame.execution.estimates import is_work
 from raylab.frame.facade.base import native
-from raylab.frame.facade.pending import columns_beside
+from raylab.frame.facade.pending import columns_beside, rows_beside
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, settle
 from raylab.frame.kernels.aggregations import as_floats
 from raylab.frame.plan.expressions import call as function_call
@@ -44,7 +44,8 @@ def scalar(state: SeriesState, function: str, **params: Any) -> Any:
     field = AGGREGATIONS[function].result(series.field, params)
     call = AggregateCall(function, series.expr, given)
     asked = (f"{function} {given}", call)
-    value = engine.reduce_rows(series.rows, (asked,), _together(series))[asked[0]]
+    beside = _beside(series)
+    value = engine.reduce_rows(series.rows, (asked,), _together(series), beside)[asked[0]]
     if value[0] is None and function in ("min", "max"):
         raise NotNative("a reduction of nothing")
     if value[0] is None and (nullable is not None or field.kind == "nullable"):
@@ -81,12 +82,25 @@ def _together(series: SeriesState) -> tuple[tuple[str, AggregateCall], ...]:
     """
     if not is_work(series.rows):
         return ()
+    return tuple(c for one in (series, *columns_beside(series)) for c in _usual(one))
+
+
+def _usual(series: SeriesState) -> tuple[tuple[str, AggregateCall], ...]:
+    if not series.field.settled or series.field.dtype not in (INT64, FLOAT64):
+        return ()
     return tuple(
-        (f"{name} {params}", AggregateCall(name, one.expr, params))
-        for one in (series, *columns_beside(series))
-        if one.field.settled and one.field.dtype in (INT64, FLOAT64)
-        for name, params in _USUAL
+        (f"{name} {params}", AggregateCall(name, series.expr, params)) for name, params in _USUAL
     )
+
+
+def _beside(series: SeriesState) -> engine.Reductions | None:
+    """The same reductions of all rows of a frame that is held, where these are some of its rows.
+
+    A part is mostly compared with the whole, which one pass over the whole gives, too.
+    """
+    rows = rows_beside(series)
+    calls = _usual(series)
+    return engine.Reductions(rows, calls) if rows is not None and calls and is_work(rows) else None
 
 
 def _columns(frame: FrameState, numeric_only: bool) -> list[str]:

@@ -13,7 +13,6 @@ from raylab.frame.facade.categories import categories_of
 from raylab.frame.facade.dataframe import DataFrame, compute_frame, shown_range
 from raylab.frame.facade.datetimes import properties
 from raylab.frame.facade.memory import series_in_memory
-from raylab.frame.facade.pending import held
 from raylab.frame.facade.state import RangeSpec, SeriesState, dtype_of
 from raylab.frame.facade.string_methods import is_split
 from raylab.frame.facade.strings import LazyStringMethods
@@ -202,7 +201,6 @@ def lazy_series(state: SeriesState, like: Any = None) -> Series:
     """The series of a state, with the attributes of another object."""
     series: Series = become(object.__new__(Series), state, like=like)
     object.__setattr__(series, "_name", state.name)
-    held(state)
     return series
 
 

@@ -70,8 +70,9 @@ def _sides(left: Operand, right: Operand) -> tuple[pl.Expr, pl.Expr]:
     return left.as_type(dtype), right.as_type(dtype)
 
 
-def _without_nan(expr: pl.Expr, operand: Operand) -> pl.Expr:
-    return expr.fill_nan(None) if operand.field.nan else expr
+def _but_nan(true: pl.Expr, operand: Operand, side: pl.Expr) -> pl.Expr:
+    """The comparison where a side is no NaN, which Polars takes for the greatest number."""
+    return true & side.is_not_nan() if operand.field.nan else true
 
 
 def _ordering(name: str, compare: Callable[[pl.Expr, pl.Expr], pl.Expr], *, upper: int) -> None:
@@ -79,41 +80,28 @@ def _ordering(name: str, compare: Callable[[pl.Expr, pl.Expr], pl.Expr], *, uppe
 
     @function(name, _comparable)
     def kernel(context: Context, left: Operand, right: Operand) -> pl.Expr:
-        a, b = _sides(left, right)
-        if upper == 0:
-            a = _without_nan(a, left)
-        else:
-            b = _without_nan(b, right)
-        return guarded(context, compare(a, b), left, right)
+        sides = _sides(left, right)
+        true = _but_nan(compare(*sides), (left, right)[upper], sides[upper])
+        return guarded(context, true, left, right)
 
 
 _ordering("lt", lambda a, b: a < b, upper=1)
+_ordering("le", lambda a, b: a <= b, upper=1)
 _ordering("gt", lambda a, b: a > b, upper=0)
-
-
-@function("le", _comparable)
-def _le(context: Context, left: Operand, right: Operand) -> pl.Expr:
-    a, b = _sides(left, right)
-    return guarded(context, a <= _without_nan(b, right), left, right)
-
-
-@function("ge", _comparable)
-def _ge(context: Context, left: Operand, right: Operand) -> pl.Expr:
-    a, b = _sides(left, right)
-    return guarded(context, _without_nan(a, left) >= b, left, right)
+_ordering("ge", lambda a, b: a >= b, upper=0)
 
 
 @function("eq", _comparable)
 def _eq(context: Context, left: Operand, right: Operand) -> pl.Expr:
     a, b = _sides(left, right)
-    if left.field.nan and right.field.nan:
-        b = b.fill_nan(None)
-    return guarded(context, a == b, left, right)
+    true = a == b
+    return guarded(context, _but_nan(true, right, b) if left.field.nan else true, left, right)
 
 
 @function("ne", _comparable)
 def _ne(context: Context, left: Operand, right: Operand) -> pl.Expr:
     a, b = _sides(left, right)
+    true = a != b
     if left.field.nan and right.field.nan:
-        b = b.fill_nan(None)
-    return guarded(context, a != b, left, right, missing=True)
+        true = true | b.is_nan()
+    return guarded(context, true, left, right, missing=True)

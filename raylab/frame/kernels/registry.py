@@ -23,6 +23,11 @@ from raylab.frame.plan.schema import Dtype, Field
 Kernel: TypeAlias = Callable[..., pl.Expr]
 
 
+def nan_as_null(expr: pl.Expr) -> pl.Expr:
+    """``fill_nan(None)`` without its question for nulls: these are null in either case."""
+    return pl.when(expr.is_not_nan()).then(expr)
+
+
 @dataclass(frozen=True)
 class Operand:
     """A compiled argument and what is known about it."""
@@ -33,7 +38,7 @@ class Operand:
     @property
     def clean(self) -> pl.Expr:
         """The argument with NaN as null; the argument itself where no NaN can be."""
-        return self.expr.fill_nan(None) if self.field.nan else self.expr
+        return nan_as_null(self.expr) if self.field.nan else self.expr
 
     def as_type(self, dtype: Dtype) -> pl.Expr:
         """The argument in another dtype; a constant is written in it directly."""

@@ -8,6 +8,7 @@ from raylab.frame.optimizer.projections import merge_projections
 from raylab.frame.optimizer.pruning import Lookup, prune_columns
 from raylab.frame.optimizer.rewriting import bottom_up, top_down
 from raylab.frame.optimizer.row_numbers import push_row_number_down
+from raylab.frame.optimizer.ties import break_ties
 from raylab.frame.optimizer.topk import slice_of_sort_to_top_k
 from raylab.frame.optimizer.windows import compute_windows
 from raylab.frame.plan.nodes import Node
@@ -28,4 +29,5 @@ def optimize(node: Node, lookup: Lookup | None = None) -> Node:
     node = bottom_up(node, merge_projections)
     node = top_down(node, push_filter_down)
     node = bottom_up(node, slice_of_sort_to_top_k)
+    node = break_ties(node)
     return prune_columns(node, None)

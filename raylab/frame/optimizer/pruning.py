@@ -33,6 +33,17 @@ def prune_columns(root: Node, lookup: Lookup | None) -> Node:
     return _rebuild(root, required, kept)
 
 
+def columns_read(root: Node, below: Node) -> frozenset[str]:
+    """The columns of a node below that are read for what the plan gives."""
+    required: dict[str, frozenset[str]] = {root.fingerprint: frozenset(root.schema)}
+    for node in walk_distinct(root):
+        columns = required.get(node.fingerprint, frozenset())
+        for child, needs in zip(node.children, node.required(columns), strict=True):
+            known = required.get(child.fingerprint, frozenset())
+            required[child.fingerprint] = known | (needs & frozenset(child.schema))
+    return required.get(below.fingerprint, frozenset())
+
+
 def _rebuild(root: Node, required: dict[str, frozenset[str]], kept: dict[str, Node]) -> Node:
     done: dict[tuple[str, frozenset[str]], Node] = {}
 

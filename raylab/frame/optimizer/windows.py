@@ -24,9 +24,12 @@ def compute_windows(root: Node) -> Node:
     The Window stands right above the rows that the function is bound to; what lies between it
     and the reader (filters, sorts, slices, joins) hands the column on.
     """
-    if not any(expr.has_window for node in walk(root) for expr in node.expressions):
-        return root
-    return _Rewriting().visit(root, {})
+    return _Rewriting().visit(root, {}) if has_windows(root) else root
+
+
+def has_windows(root: Node) -> bool:
+    """Whether an expression of the plan has a window function."""
+    return any(expr.has_window for node in walk(root) for expr in node.expressions)
 
 
 def _name(over: Over) -> str:

@@ -76,7 +76,12 @@ class Join(Node):
 
     @cached_property
     def unique(self) -> frozenset[str] | None:
-        return self.left.unique if self.how in ("inner", "left") and self.right_is_unique else None
+        left, right = self.left.unique, self.right.unique
+        if self.how not in ("inner", "left") or left is None:
+            return None
+        if self.right_is_unique:
+            return left
+        return None if right is None else left | right
 
     def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
         return (

@@ -21,6 +21,7 @@ class Keep(Node):
         original: the plan that they are the result of, by fingerprint.
         columns: the columns that are kept and that may be read above.
         limit: more rows than these are not given as a result: the first that are too many are.
+            With 0 the rows are in no order and none is given: several readers share them.
     """
 
     child: Node

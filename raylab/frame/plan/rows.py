@@ -134,6 +134,11 @@ class TopK(Node):
     def unique(self) -> frozenset[str] | None:
         return self.child.unique
 
+    @property
+    def breaks_ties(self) -> bool:
+        """True when no two rows are equal in the sort columns."""
+        return self.child.unique is not None and self.child.unique <= frozenset(self.by)
+
     def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
         return (columns | frozenset(self.by),)
 
