@@ -72,7 +72,7 @@ contracts: install-dev ## the layers: imports point down only, ray in raylab/run
 	@$(BIN)/lint-imports
 
 pytest: install-dev ## tests, doctests, README blocks, smoke runs of experiments/
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 fix: install-dev ## repair what can be repaired: style, import order, format
 	$(BIN)/ruff check --fix .

@@ -8,7 +8,8 @@
   `raylab evaluate` plays one game; `raylab doctor --cluster` looks, whatever it finds; `make` only
   resolves its targets; `ray submit` and `ray job submit` check that the script exists and takes the
   arguments, `ray up`, `exec` and `down` that the cluster file is whole, without a cluster.
-  README.md, which is for a machine without a cluster, starts one for each command; docs/ share one.
+  All share the tests' cluster; `python experiments/...` starts one of its own, as on a machine
+  without.
 - ``text``, ``json``, ``yaml`` and the like are not run.
 """
 
@@ -28,9 +29,9 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = {"text", "json", "yaml", "toml", "html", "diff"}
 ONE_UPDATE = (
     "--until.agent-steps 1 --evaluation.episodes 1 --evaluation.random-baseline-episodes 0 "
-    "--placement.threads 1 --placement.address $ADDRESS"
+    "--placement.threads 1 --placement.address"
 )
-ANOTHER_UPDATE = "--until.agent-steps 300 --placement.address $ADDRESS"
+ANOTHER_UPDATE = "--until.agent-steps 300 --placement.address"
 LIMIT_S = 400
 
 
@@ -77,10 +78,8 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def workplace(path, request, tmp_path):
+def workplace(cluster, tmp_path):
     """A folder with experiments/ and, first on the PATH, programs that narrow what is long."""
-    is_readme = path.parent == ROOT
-    address = "local" if is_readme else request.getfixturevalue("cluster").address
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
     shutil.copy(ROOT / "cluster.yaml", tmp_path)
     programs = tmp_path / "bin"
@@ -89,8 +88,8 @@ def workplace(path, request, tmp_path):
     scripts = {
         "raylab": f"""
             case "$1" in
-              train) exec {raylab} "$@" {ONE_UPDATE} ;;
-              resume) exec {raylab} "$@" {ANOTHER_UPDATE} ;;
+              train) exec {raylab} "$@" {ONE_UPDATE} $ADDRESS ;;
+              resume) exec {raylab} "$@" {ANOTHER_UPDATE} $ADDRESS ;;
               evaluate) exec {raylab} "$@" --episodes 1 ;;
               sweep) exec {raylab} "$@" --address $ADDRESS --until.agent-steps 1 --evaluation.episodes 0 ;;
               doctor) {raylab} "$@" || [ $? = 1 ] ;;
@@ -98,7 +97,7 @@ def workplace(path, request, tmp_path):
             esac""",
         "python": f"""
             case "$1" in
-              experiments/*) exec "{python}" "$@" {ONE_UPDATE} ;;
+              experiments/*) exec "{python}" "$@" {ONE_UPDATE} local ;;
               *) exec "{python}" "$@" ;;
             esac""",
         "make": f'exec {shutil.which("make")} -C "{ROOT}" --dry-run "$@" > /dev/null',
@@ -116,7 +115,11 @@ cluster_file.read(pathlib.Path('$2'))" ;;
     for program, script in scripts.items():
         (programs / program).write_text(f"#!/bin/bash\nset -eu\n{script}\n")
         (programs / program).chmod(0o755)
-    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "ADDRESS": address}
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "ADDRESS": cluster.address,
+    }
     return tmp_path, environment
 
 
@@ -151,7 +154,7 @@ def test_python_blocks_run(path, workplace):
     for block in found:
         if block.is_experiment:
             (folder / "experiment.py").write_text(block.text, encoding="utf-8")
-            options = ONE_UPDATE.replace("$ADDRESS", environment["ADDRESS"]).split()
+            options = [*ONE_UPDATE.split(), environment["ADDRESS"]]
             command = [sys.executable, "experiment.py", *options, "--seeds", "1"]
             run(command, folder, environment)
 

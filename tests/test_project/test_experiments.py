@@ -27,10 +27,11 @@ def test_experiment_is_a_page_at_most(path):
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_experiment_trains_an_update(path, tmp_path):
+def test_experiment_trains_an_update(path, cluster, tmp_path):
+    address = "local" if path.stem == "cartpole_ppo" else cluster.address
     command = [sys.executable, str(path), "--until.agent-steps", "1", "--evaluation.episodes", "1"]
     command += ["--evaluation.random-baseline-episodes", "1", "--seeds", "7"]
-    command += ["--placement.threads", "1", "--placement.address", "local"]
+    command += ["--placement.threads", "1", "--placement.address", address]
     environment = os.environ | {"PYTHONWARNINGS": "default"}
     done = subprocess.run(
         [*command, "--runs-dir", str(tmp_path / "runs")],
