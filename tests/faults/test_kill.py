@@ -74,7 +74,11 @@ def read(path):
     return files.read_json(path, "")
 
 
-@pytest.mark.parametrize("experiment", [CARTPOLE, PONG, CARTPOLE_DQN], ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "experiment",
+    [CARTPOLE, *(pytest.param(other, marks=pytest.mark.slow) for other in (PONG, CARTPOLE_DQN))],
+    ids=lambda e: e.name,
+)
 def test_killed_trainer(experiment, cluster, uninterrupted, quiet, tmp_path):
     training = Training(replace(experiment, runs_dir=str(tmp_path)), quiet)
     wait_for_checkpoints(training.path, random.Random(experiment.name).randint(1, 3))

@@ -27,6 +27,7 @@ def index(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.mark.slow  # pip thrice
 def test_environment_is_made_once_and_anew_when_the_pins_change(index, tmp_path):
     venvs = tmp_path / "venvs"
     python = peer_python("toy", ["toy-peer==1.0"], venvs)
