@@ -155,11 +155,11 @@ def n_step_returns(
     Returns:
         Returns float32 [B], discounts float32 [B], and lengths m, int64 [B].
     """
-    n = rewards.shape[1]
-    counts = np.ones(rewards.shape, bool)
-    counts[:, 1:] = ~np.logical_or.accumulate(terminated | truncated, axis=1)[:, :-1]
-    lengths = counts.sum(axis=1)
+    rows, n = np.arange(len(rewards)), rewards.shape[1]
+    ends = terminated | truncated
+    last = ends.argmax(axis=1)
+    last[~ends[rows, last]] = n - 1
     powers = discount ** np.arange(n + 1)
-    returns = (rewards * counts * powers[:n]).sum(axis=1)
-    discounts = np.where((terminated & counts).any(axis=1), 0.0, powers[lengths])
-    return returns.astype(np.float32), discounts.astype(np.float32), lengths
+    returns = np.add.accumulate(rewards * powers[:n], axis=1)[rows, last]
+    discounts = powers[last + 1] * ~terminated[rows, last]
+    return returns.astype(np.float32), discounts.astype(np.float32), last + 1

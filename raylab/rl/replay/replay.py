@@ -179,7 +179,7 @@ class Replay:
         """Give drawn transitions new masses; those that were overwritten since are left out."""
         if self._tree is None or len(keys) == 0:
             return
-        rows, positions = keys % self.spec.num_envs, keys // self.spec.num_envs
+        positions, rows = np.divmod(keys, self.spec.num_envs)
         there = (positions >= self._left[rows]) & (positions < self._entered[rows])
         leaves = rows * self._ring.slots + positions % self._ring.slots
         self._tree.set(leaves[there], masses[there])
@@ -264,7 +264,7 @@ class Replay:
         ranges = torch.randperm(count, generator=generator).numpy()
         points = (ranges + _uniform(count, generator)) * (tree.total / count)
         leaves = tree.find(np.minimum(points, np.nextafter(tree.total, 0.0)))
-        rows, slots = leaves // self._ring.slots, leaves % self._ring.slots
+        rows, slots = np.divmod(leaves, self._ring.slots)
         last = self._entered[rows] - 1
         positions = last - (last - slots) % self._ring.slots
         return rows, positions, tree.masses[leaves]

@@ -167,9 +167,9 @@ class FrameRing:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return rewards (raw), terminated and truncated [B, horizon] from positions on."""
         slots = (positions[:, None] + np.arange(self.horizon)) % self.slots
-        outcomes = self._outcomes[rows[:, None], slots]
-        rewards = self._rewards[rows[:, None], slots]
-        return rewards, outcomes == _TERMINATED, outcomes == _TRUNCATED
+        places = rows[:, None] * self.slots + slots
+        outcomes = self._outcomes.take(places)
+        return self._rewards.take(places), outcomes == _TERMINATED, outcomes == _TRUNCATED
 
     def state(self) -> Arrays:
         """Return a copy of what was written, the frames of each ring packed."""
