@@ -179,6 +179,8 @@ def test_a_stop_waits_for_the_games_that_the_next_update_waits_behind(supervise,
         "checkpoint 2",
         "finish interrupted",
     ]
+    [told] = progress.messages
+    assert "waiting for the end of the games of an evaluation (Ctrl-C again" in told
 
 
 def test_a_recorder_that_fails_ends_the_run_with_its_reason(supervise):

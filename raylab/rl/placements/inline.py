@@ -9,7 +9,15 @@ from raylab.rl.evaluate import Evaluation
 from raylab.rl.job import Job, Json
 from raylab.rl.placements.places import Reservation
 from raylab.rl.placements.team import Pending
-from raylab.rl.placements.watch import CHECKPOINT_S, GAMES_S, PREPARE_S, RESTORE_S, Pace, Watch
+from raylab.rl.placements.watch import (
+    CHECKPOINT_S,
+    GAMES,
+    GAMES_S,
+    PREPARE_S,
+    RESTORE_S,
+    Pace,
+    Watch,
+)
 from raylab.rl.roles.trainer import Trainer
 from raylab.rl.trajectory import State, UpdateResult
 
@@ -96,7 +104,7 @@ class InlineTeam:
     ) -> Pending:
         """Let the trainer play; it trains on afterwards."""
         games = self._trainer.submit("evaluate", episodes, greedy, video)
-        return partial(self._watch.result, games, GAMES_S, stoppable=stoppable)
+        return partial(self._watch.result, games, GAMES_S, stoppable=stoppable, waiting_for=GAMES)
 
     def close(self) -> None:
         """End the process."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from raylab import runtime
@@ -13,7 +14,7 @@ from raylab.rl.job import Job, Json
 from raylab.rl.placements.inline import FIRST_UPDATE_S, UPDATE_FLOOR_S
 from raylab.rl.placements.places import Reservation
 from raylab.rl.placements.team import Pending
-from raylab.rl.placements.watch import CHECKPOINT_S, GAMES_S, PREPARE_S, Pace, Watch
+from raylab.rl.placements.watch import CHECKPOINT_S, GAMES, GAMES_S, PREPARE_S, Pace, Watch
 from raylab.rl.roles.learner_role import LearnerRole
 from raylab.rl.trajectory import State
 
@@ -109,7 +110,7 @@ class LearnerSide:
     def begin_checkpoint(self) -> Pending:
         """Let it copy its part of the state; the result is that and the hash of its weights."""
         saved = self._role.submit("checkpoint")
-        return lambda: self._wait(saved, CHECKPOINT_S)
+        return partial(self._wait, saved, CHECKPOINT_S)
 
     def random_baseline(self, episodes: int) -> Evaluation:
         """Play whole games at random, in the learner's process."""
@@ -122,13 +123,15 @@ class LearnerSide:
     ) -> Pending:
         """Let it play; it learns on afterwards."""
         games = self._role.submit("evaluate", episodes, greedy, video)
-        return lambda: self._wait(games, GAMES_S, stoppable=stoppable)
+        return partial(self._wait, games, GAMES_S, stoppable=stoppable, waiting_for=GAMES)
 
     def kill(self) -> None:
         """End the process."""
         self._role.kill()
 
-    def _wait(self, ref: runtime.Ref, limit_s: float, *, stoppable: bool = False) -> Any:
-        answer = self._watch.result(ref, limit_s, stoppable=stoppable)
+    def _wait(
+        self, ref: runtime.Ref, limit_s: float, *, stoppable: bool = False, waiting_for: str = ""
+    ) -> Any:
+        answer = self._watch.result(ref, limit_s, stoppable=stoppable, waiting_for=waiting_for)
         self._since_s = self._watch.now_s  # until now it could not learn
         return answer

@@ -22,6 +22,8 @@ CHECKPOINT_S: Final = 600.0
 """Limit of copying a learner's state."""
 GAMES_S: Final = 6 * 3600.0
 """Limit of an evaluation's games."""
+GAMES: Final = "the games of an evaluation"
+"""What a stop may have to wait for, in the user's words."""
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the user asked for it
@@ -87,13 +89,21 @@ class Watch:
         self._last = now
         self.beat()
 
-    def result(self, ref: runtime.Ref, limit_s: float | None, *, stoppable: bool = False) -> Any:
+    def result(
+        self,
+        ref: runtime.Ref,
+        limit_s: float | None,
+        *,
+        stoppable: bool = False,
+        waiting_for: str = "",
+    ) -> Any:
         """Wait for a result.
 
         Args:
             ref: what to wait for.
             limit_s: None waits for as long as it takes; for cores, which others may have.
             stoppable: do not wait longer once the run was told to stop.
+            waiting_for: what a run that was told to stop tells that it waits for, if it must.
 
         Raises:
             Stopped: the run was told to stop.
@@ -103,8 +113,15 @@ class Watch:
         self.ready([ref])  # brings the clock up to date
         start_s = self.now_s
         while not self.ready([ref]):
-            if stoppable and self.is_stopped():
-                raise Stopped
+            if self.is_stopped():
+                if stoppable:
+                    raise Stopped
+                if waiting_for:
+                    self.message(
+                        f"stopping: waiting for the end of {waiting_for} "
+                        f"(Ctrl-C again leaves at once)"
+                    )
+                    waiting_for = ""
             if limit_s is not None and self.now_s - start_s > limit_s:
                 raise RoleTimeoutError(
                     f"{ref.role} gave no answer to {ref.method} within {limit_s:.0f} s."
