@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from raylab.rl.envs import Atari, EnvConfig
-from raylab.rl.trajectory import Trajectory
+from raylab.rl.trajectory import Trajectory, array_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,7 @@ class Fragment:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays."""
-        return sum(
-            value.nbytes
-            for name in self.__slots__
-            if isinstance(value := getattr(self, name), np.ndarray)
-        )
+        return array_bytes(self)
 
 
 def frames_stacked(env: EnvConfig) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 
 from raylab.errors import ConfigError
 from raylab.rl import laps, tuning
-from raylab.rl.agent import Algorithm, Player
+from raylab.rl.agent import Algorithm, Generators, Player
 from raylab.rl.envs import EnvConfig, make
+from raylab.rl.learner import Learner
 from raylab.rl.networks import network_kind
 from raylab.rl.policy import choose_device
 from raylab.rl.trajectory import Arrays, State, UpdateResult, hash_arrays
@@ -120,13 +122,8 @@ class InlineTrainer:
         """
         return State(
             parts={
-                "weights": self._learner.weights(),
-                "optimizer": self._learner.optimizer_state(),
+                **learner_parts(self._learner, self._generators),
                 **self._agent.parts(replay_limit_bytes),
-                "random": {
-                    name: generator.get_state().numpy().copy()
-                    for name, generator in self._generators.items()
-                },
             },
             meta={
                 "update": self._update,
@@ -149,10 +146,7 @@ class InlineTrainer:
             ConfigError: the weights are those of another network.
             EnvError: the state is of other environments.
         """
-        self._learner.load_weights(state.parts["weights"])
-        self._learner.load_optimizer_state(state.parts["optimizer"])
-        for name, generator in self._generators.items():
-            generator.set_state(torch.from_numpy(state.parts["random"][name].copy()))
+        restore_learner(self._learner, self._generators, state.parts)
         self._update = int(state.meta["update"])
         self._agent_steps = int(state.meta["agent_steps"])
         if "environments" in state.parts:
@@ -189,6 +183,29 @@ def generators_of(seed: int) -> dict[str, torch.Generator]:
         name: torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
         for name, sequence in zip(_STREAMS, sequences, strict=True)
     }
+
+
+def learner_parts(learner: Learner, generators: Generators) -> dict[str, Arrays]:
+    """Return what of a state belongs to the learner; it shares no memory with it."""
+    return {
+        "weights": learner.weights(),
+        "optimizer": learner.optimizer_state(),
+        "random": {
+            name: generator.get_state().numpy().copy() for name, generator in generators.items()
+        },
+    }
+
+
+def restore_learner(learner: Learner, generators: Generators, parts: Mapping[str, Arrays]) -> None:
+    """Take over what :func:`learner_parts` returned.
+
+    Raises:
+        ConfigError: the weights are those of another network.
+    """
+    learner.load_weights(parts["weights"])
+    learner.load_optimizer_state(parts["optimizer"])
+    for name, generator in generators.items():
+        generator.set_state(torch.from_numpy(parts["random"][name].copy()))
 
 
 def useful_threads(env: EnvConfig, cores: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,12 @@ class State:
 
     parts: dict[str, Arrays]  # "weights", "optimizer", "environments", "random"
     meta: dict[str, Any]  # JSON: counters and the settings under which the state is exact
+
+
+def array_bytes(noun: Any) -> int:
+    """Return the bytes of all arrays that a dataclass holds."""
+    values = (getattr(noun, field.name) for field in fields(noun))
+    return sum(value.nbytes for value in values if isinstance(value, np.ndarray))
 
 
 def hash_arrays(arrays: Arrays) -> str:

@@ -13,16 +13,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from raylab import runtime
 from raylab.errors import ConfigError, DataLostError
 from raylab.rl.algorithms.appo import APPO
 from raylab.rl.envs import Episode
-from raylab.rl.evaluate import Evaluation
-from raylab.rl.job import Job, Json
-from raylab.rl.placements.crew import Crew, Filled
-from raylab.rl.placements.learner_side import LearnerSide
-from raylab.rl.placements.places import Reservation
-from raylab.rl.placements.sync import exactness_of
+from raylab.rl.job import Job
+from raylab.rl.placements.crew import Filled
+from raylab.rl.placements.crewed import CrewedTeam
 from raylab.rl.placements.team import Pending
 from raylab.rl.placements.watch import Watch
 from raylab.rl.trajectory import State, UpdateResult
@@ -31,7 +27,7 @@ _AHEAD: Final = 2
 """Updates that the learner may have before it: one that it makes, one whose data it fetches."""
 
 
-class AsyncTeam:
+class AsyncTeam(CrewedTeam):
     """A :class:`raylab.rl.placements.team.Team` of workers and a learner that do not wait.
 
     Args:
@@ -45,12 +41,8 @@ class AsyncTeam:
                 f"{type(job.algorithm).__name__} learns from its newest policy only; use APPO, or "
                 f"--placement.kind sync or inline."
             )
-        self._job = job
+        super().__init__(job, watch, is_exact=False)
         self._algorithm = job.algorithm
-        self._watch = watch
-        self._nodes = Reservation(job.layout, watch)
-        self._learner = LearnerSide(job, watch, self._nodes)
-        self._crew = Crew(job, watch, self._nodes, is_exact=False)
         self._waiting: list[Filled] = []  # oldest first
         self._learning: list[list[Filled]] = []  # what the learner was given, update by update
         self._given = 0  # updates, over all attempts
@@ -60,20 +52,6 @@ class AsyncTeam:
         self._dropped_agent_steps = 0
         self._since_s = 0.0
 
-    def stand(self) -> None:
-        """Start the workers and wait for the cores of all."""
-        self._nodes.stand()
-        standing = [self._learner.here(), *self._crew.start()]
-        _, *self._processes = [self._watch.result(here, None, stoppable=True) for here in standing]
-
-    def prepare(self) -> Json:
-        """Build everything; return what a run records of where it is."""
-        environment = self._learner.prepare()
-        self._crew.prepare()
-        self._crew.publish(0, self._learner.weights())
-        exactness = environment["exactness"] | exactness_of(self._job)
-        return environment | {"workers": self._processes, "exactness": exactness}
-
     def restore(self, state: State) -> list[str]:
         """Go on from a checkpoint, with new games: that is never exact."""
         self._learner.restore(state)
@@ -82,10 +60,6 @@ class AsyncTeam:
         self._crew.publish(self._given, self._learner.weights())
         self._crew.begin_new_games(int(state.meta.get("workers_started", 0)))
         return ["placement async begins new games, and fragments come in another order"]
-
-    def random_baseline(self, episodes: int) -> Evaluation:
-        """Play whole games at random, in the learner's process."""
-        return self._learner.random_baseline(episodes)
 
     def begin_update(self) -> None:
         """Hand on what has come, and hand out credits."""
@@ -117,22 +91,6 @@ class AsyncTeam:
             return replace(state, meta={**state.meta, "workers_started": started}), weight_hash
 
         return state_and_hash
-
-    def weights(self) -> runtime.Ref:
-        """Return the present weights, as a reference."""
-        return self._learner.weights()
-
-    def begin_evaluation(
-        self, episodes: int, greedy: bool, video: bool, *, stoppable: bool
-    ) -> Pending:
-        """Let the learner play; it learns on afterwards."""
-        return self._learner.begin_evaluation(episodes, greedy, video, stoppable=stoppable)
-
-    def close(self) -> None:
-        """End the processes."""
-        self._crew.kill()
-        self._learner.kill()
-        self._nodes.close()
 
     def _receive(self) -> bool:
         """Take what the workers have collected; return whether the learner has made an update."""

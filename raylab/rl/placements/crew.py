@@ -17,7 +17,8 @@ from raylab.errors import DataLostError, EnvError, RaylabError, RoleDiedError, R
 from raylab.rl.job import Job
 from raylab.rl.placements.places import Reservation
 from raylab.rl.placements.watch import PREPARE_S, RESTORE_S, Pace, Watch
-from raylab.rl.roles.rollout_worker import Collected, RolloutWorker
+from raylab.rl.roles.rollout_worker import RolloutWorker
+from raylab.rl.roles.worker import Collected, Worker
 from raylab.rl.trajectory import Arrays
 
 MAX_FAILURES: Final = 3
@@ -101,7 +102,7 @@ class Crew:
         nodes: Reservation,
         *,
         is_exact: bool,
-        worker: type = RolloutWorker,
+        worker: type[Worker[Any]] = RolloutWorker,
         pieces: int = 1,
     ) -> None:
         self._job = job

@@ -20,14 +20,11 @@ import numpy as np
 from raylab import runtime
 from raylab.errors import ConfigError, DataLostError
 from raylab.rl.algorithms.dqn import DQN
-from raylab.rl.evaluate import Evaluation
 from raylab.rl.job import Job, Json
 from raylab.rl.off_policy import REFILLS
-from raylab.rl.placements.crew import Crew, Filled
-from raylab.rl.placements.learner_side import LearnerSide
-from raylab.rl.placements.places import Reservation
+from raylab.rl.placements.crew import Filled
+from raylab.rl.placements.crewed import CrewedTeam, exactness_of, games_of, whole_state
 from raylab.rl.placements.replay_side import Drawn, ReplaySide, Streams
-from raylab.rl.placements.sync import exactness_of, games_of, whole_state
 from raylab.rl.placements.team import Pending
 from raylab.rl.placements.watch import Watch
 from raylab.rl.replay import LEAST_MINIBATCHES
@@ -39,7 +36,7 @@ _AHEAD: Final = 2
 """Rounds that the learner may have before it: one that it learns, one that waits."""
 
 
-class ReplayTeam:
+class ReplayTeam(CrewedTeam):
     """A :class:`raylab.rl.placements.team.Team` of workers, shards of replay and a learner.
 
     Args:
@@ -51,24 +48,20 @@ class ReplayTeam:
         if not isinstance(job.algorithm, DQN):
             raise ConfigError(f"{type(job.algorithm).__name__} has no replay to put into shards.")
         layout = job.layout
-        self._job = job
-        self._algorithm = job.algorithm
-        self._watch = watch
-        self._in_step = layout.kind == "sync"
         streams = Streams(layout.workers, layout.replay_shards, layout.envs_per_worker)
-        self._pieces = streams.pieces
-        self._fragments = self._algorithm.num_envs // layout.envs_per_worker  # of an update
-        self._nodes = Reservation(job.layout, watch)
-        self._learner = LearnerSide(job, watch, self._nodes, ReplayLearner)
-        self._replay = ReplaySide(job, watch, self._nodes, streams)
-        self._crew = Crew(
+        self._in_step = layout.kind == "sync"
+        super().__init__(
             job,
             watch,
-            self._nodes,
             is_exact=self._in_step,
+            learner=ReplayLearner,
             worker=ExploringWorker,
             pieces=streams.pieces,
         )
+        self._algorithm = job.algorithm
+        self._pieces = streams.pieces
+        self._fragments = self._algorithm.num_envs // layout.envs_per_worker  # of an update
+        self._replay = ReplaySide(job, watch, self._nodes, streams)
         self._waiting: list[Filled] = []  # oldest first
         self._update = 0
         self._agent_steps = 0
@@ -110,10 +103,6 @@ class ReplayTeam:
             return [*reasons, "new games, as the checkpoint's are those of another placement"]
         games = [games_of(state, number) for number in numbers]
         return [*reasons, *self._crew.take_over(numbers, games)]
-
-    def random_baseline(self, episodes: int) -> Evaluation:
-        """Play whole games at random, in the learner's process."""
-        return self._learner.random_baseline(episodes)
 
     def begin_update(self) -> None:
         """Let the workers play."""
@@ -164,10 +153,6 @@ class ReplayTeam:
             dropped_agent_steps=dropped,
         )
 
-    def drain(self) -> list[UpdateResult]:
-        """No update is under way beyond the last one."""
-        return []
-
     def begin_checkpoint(self, replay_limit_bytes: float) -> Pending:
         """Let learner and shards copy their states; in step that of the games has come."""
         pending = self._learner.begin_checkpoint()
@@ -187,22 +172,10 @@ class ReplayTeam:
 
         return state_and_hash
 
-    def weights(self) -> runtime.Ref:
-        """Return the present weights, as a reference."""
-        return self._learner.weights()
-
-    def begin_evaluation(
-        self, episodes: int, greedy: bool, video: bool, *, stoppable: bool
-    ) -> Pending:
-        """Let the learner play; it learns on afterwards."""
-        return self._learner.begin_evaluation(episodes, greedy, video, stoppable=stoppable)
-
     def close(self) -> None:
         """End the processes."""
-        self._crew.kill()
         self._replay.kill()
-        self._learner.kill()
-        self._nodes.close()
+        super().close()
 
     def _publish(self, weights: runtime.Ref) -> None:
         self._crew.publish(self._update, weights, self._agent_steps, self._pieces)

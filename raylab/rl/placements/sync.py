@@ -13,19 +13,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from raylab import runtime
 from raylab.errors import DataLostError
-from raylab.rl.evaluate import Evaluation
-from raylab.rl.job import Job, Json
-from raylab.rl.placements.crew import Crew, Filled
-from raylab.rl.placements.learner_side import LearnerSide
-from raylab.rl.placements.places import Reservation
+from raylab.rl.job import Job
+from raylab.rl.placements.crew import Filled
+from raylab.rl.placements.crewed import CrewedTeam, games_of, whole_state
 from raylab.rl.placements.team import Pending
-from raylab.rl.placements.watch import CHECKPOINT_S, Watch
-from raylab.rl.trajectory import Arrays, State, UpdateResult
+from raylab.rl.placements.watch import Watch
+from raylab.rl.trajectory import State, UpdateResult
 
 
-class SyncTeam:
+class SyncTeam(CrewedTeam):
     """A :class:`raylab.rl.placements.team.Team` of rollout workers and a learner, in step.
 
     Args:
@@ -34,26 +31,8 @@ class SyncTeam:
     """
 
     def __init__(self, job: Job, watch: Watch) -> None:
-        self._job = job
-        self._watch = watch
-        self._nodes = Reservation(job.layout, watch)
-        self._learner = LearnerSide(job, watch, self._nodes)
-        self._crew = Crew(job, watch, self._nodes, is_exact=True)
+        super().__init__(job, watch, is_exact=True)
         self._begun_s = 0.0
-
-    def stand(self) -> None:
-        """Start the workers and wait for the cores of all."""
-        self._nodes.stand()
-        standing = [self._learner.here(), *self._crew.start()]
-        _, *self._processes = [self._watch.result(here, None, stoppable=True) for here in standing]
-
-    def prepare(self) -> Json:
-        """Build everything; return what a run records of where it is."""
-        environment = self._learner.prepare()
-        self._crew.prepare()
-        self._crew.publish(0, self._learner.weights())
-        exactness = environment["exactness"] | exactness_of(self._job)
-        return environment | {"workers": self._processes, "exactness": exactness}
 
     def restore(self, state: State) -> list[str]:
         """Go on from a checkpoint; return what forbids that it goes on exactly."""
@@ -65,10 +44,6 @@ class SyncTeam:
             self._crew.begin_new_games(self._crew.started)
             return ["new games, as the checkpoint's are those of another placement"]
         return self._crew.take_over(numbers, [games_of(state, number) for number in numbers])
-
-    def random_baseline(self, episodes: int) -> Evaluation:
-        """Play whole games at random, in the learner's process."""
-        return self._learner.random_baseline(episodes)
 
     def begin_update(self) -> None:
         """Let every worker play an unroll."""
@@ -109,31 +84,11 @@ class SyncTeam:
             result, metrics=metrics, episodes=episodes, dropped_agent_steps=dropped_agent_steps
         )
 
-    def drain(self) -> list[UpdateResult]:
-        """No update is under way beyond the last one."""
-        return []
-
     def begin_checkpoint(self, replay_limit_bytes: float) -> Pending:  # noqa: ARG002 - no replay
         """Let the learner copy its state; that of the games came with the last fragments."""
         pending = self._learner.begin_checkpoint()
         games = {seat.number: seat.state for seat in self._crew.seats}
         return partial(whole_state, self._watch, pending, games, self._crew.started)
-
-    def weights(self) -> runtime.Ref:
-        """Return the present weights, as a reference."""
-        return self._learner.weights()
-
-    def begin_evaluation(
-        self, episodes: int, greedy: bool, video: bool, *, stoppable: bool
-    ) -> Pending:
-        """Let the learner play; it learns on afterwards."""
-        return self._learner.begin_evaluation(episodes, greedy, video, stoppable=stoppable)
-
-    def close(self) -> None:
-        """End the processes."""
-        self._crew.kill()
-        self._learner.kill()
-        self._nodes.close()
 
     def _played(self) -> list[Filled]:
         """Wait for an unroll of every worker; in the order of their seats."""
@@ -142,39 +97,3 @@ class SyncTeam:
             fragments, _ = self._crew.poll()
             filled |= {each.seat.index: each for each in fragments}
         return [filled[index] for index in sorted(filled)]
-
-
-def exactness_of(job: Job) -> Json:
-    """What an exact resume depends on, beside the learner's own."""
-    layout = job.layout
-    return {
-        "placement": layout.kind,
-        "workers": layout.workers,
-        "environments per worker": layout.envs_per_worker,
-        "threads of a worker": layout.worker_threads,
-    }
-
-
-def games_of(state: State, number: int) -> Arrays:
-    """The part of a worker in the state of all games."""
-    prefix = f"{number}."
-    return {
-        name.removeprefix(prefix): array
-        for name, array in state.parts["environments"].items()
-        if name.startswith(prefix)
-    }
-
-
-def whole_state(
-    watch: Watch, pending: Pending, games: dict[int, runtime.Ref | Arrays | None], started: int
-) -> tuple[State, str]:
-    """The learner's state and that of the games, the workers' numbers before their names."""
-    state, weight_hash = pending()
-    environments: Arrays = {}
-    for number, held in games.items():
-        arrays: Any = held
-        if isinstance(held, runtime.Ref):
-            arrays = watch.result(held, CHECKPOINT_S)
-        environments |= {f"{number}.{name}": array for name, array in arrays.items()}
-    meta = {**state.meta, "workers": list(games), "workers_started": started}
-    return State(parts={**state.parts, "environments": environments}, meta=meta), weight_hash

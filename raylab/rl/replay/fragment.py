@@ -12,6 +12,7 @@ import numpy as np
 
 from raylab.rl.envs import Step
 from raylab.rl.replay.sample import split_frames
+from raylab.rl.trajectory import array_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,7 @@ class ReplayFragment:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays."""
-        return sum(
-            value.nbytes
-            for name in self.__slots__
-            if isinstance(value := getattr(self, name), np.ndarray)
-        )
+        return array_bytes(self)
 
     def split(self, pieces: int) -> list[ReplayFragment]:
         """Return fragments of equal numbers of environments, in their order."""

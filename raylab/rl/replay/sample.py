@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from raylab.rl.trajectory import array_bytes
+
 _BLOCK_BYTES = 16
 
 
@@ -40,7 +42,7 @@ class Sample:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays."""
-        return sum(getattr(self, name).nbytes for name in ARRAYS)
+        return array_bytes(self)
 
     def observations(self) -> tuple[Tensor, Tensor]:
         """Return observations and next observations [B, *stored], as the network stores them.

@@ -3,58 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 
-from raylab.rl.envs import ActionSpace, EnvConfig, make
-from raylab.rl.evaluate import Evaluation
+from raylab.rl.envs import ActionSpace, make
 from raylab.rl.fragment import Fragment, merge
-from raylab.rl.inline import generators_of
+from raylab.rl.inline import generators_of, learner_parts, restore_learner
 from raylab.rl.on_policy import OnPolicyAlgorithm
 from raylab.rl.policy import choose_device
-from raylab.rl.roles.evaluator import Evaluator
-from raylab.rl.roles.record import environment_record
+from raylab.rl.roles.learning_role import LearningRole
 from raylab.rl.trajectory import Arrays, State, UpdateResult, hash_arrays
-from raylab.runtime import machine
 
 
-class LearnerRole:
-    """Learns from what rollout workers collected; every method is one call of the supervisor.
-
-    Args:
-        env: the environment; one copy is made, to look at its spaces.
-        algorithm: learns from trajectories.
-        seed: of the run.
-        until_agent_steps: where annealed rates reach zero.
-        threads: processor cores to compute on.
-        device: ``"auto"``, ``"cpu"`` or a torch device.
-    """
-
-    def __init__(
-        self,
-        env: EnvConfig,
-        algorithm: OnPolicyAlgorithm,
-        seed: int,
-        until_agent_steps: int,
-        threads: int,
-        device: str,
-    ) -> None:
-        self._env = env
-        self._algorithm = algorithm
-        self._seed = seed
-        self._until_agent_steps = until_agent_steps
-        self._threads = threads
-        self._device = device
-        self._evaluator = Evaluator(env, algorithm, seed, threads, device)
-        self._update = 0
-        self._agent_steps = 0
-
-    def here(self) -> dict[str, Any]:
-        """Answer that the process stands, and which it is."""
-        return asdict(machine.ProcessId.current())
+class LearnerRole(LearningRole[OnPolicyAlgorithm]):
+    """A :class:`LearningRole` that learns from what rollout workers collected."""
 
     def prepare(self) -> dict[str, Any]:
         """Build network and optimiser; return what a run records of where they are.
@@ -63,6 +27,7 @@ class LearnerRole:
             ConfigError: the algorithm does not fit the environment.
             EnvError: the environment cannot be made.
         """
+        self._update, self._agent_steps = 0, 0
         torch.set_num_threads(self._threads)
         torch.backends.cudnn.deterministic = True
         self._generators = generators_of(self._seed)
@@ -76,14 +41,8 @@ class LearnerRole:
             one.close()
         self._learner = self._algorithm.make_learner(network.to(choose_device(self._device)))
         self._begin(actions)
-        return environment_record(
-            self._env,
-            self._algorithm,
-            self._until_agent_steps,
-            threads=self._threads,
-            precision=str(self._learner.dtype).removeprefix("torch."),
-            device=self._learner.device.type,
-        )
+        precision = str(self._learner.dtype).removeprefix("torch.")
+        return self._record(precision, self._learner.device.type)
 
     def restore(self, state: State) -> None:
         """Go on from the weights, the optimiser, the generators and the counters of a state.
@@ -91,11 +50,7 @@ class LearnerRole:
         Raises:
             ConfigError: the weights are those of another network.
         """
-        self._learner.load_weights(state.parts["weights"])
-        self._learner.load_optimizer_state(state.parts["optimizer"])
-        for name, generator in self._generators.items():
-            if name in state.parts["random"]:
-                generator.set_state(torch.from_numpy(state.parts["random"][name].copy()))
+        restore_learner(self._learner, self._generators, state.parts)
         self._update = int(state.meta["update"])
         self._agent_steps = int(state.meta["agent_steps"])
 
@@ -136,31 +91,16 @@ class LearnerRole:
 
     def checkpoint(self) -> tuple[State, str]:
         """Return the learner's part of the run's state, and the hash of its weights."""
-        weights = self._learner.weights()
+        parts = learner_parts(self._learner, self._generators)
         state = State(
-            parts={
-                "weights": weights,
-                "optimizer": self._learner.optimizer_state(),
-                "random": {
-                    name: generator.get_state().numpy().copy()
-                    for name, generator in self._generators.items()
-                },
-            },
+            parts=parts,
             meta={
                 "update": self._update,
                 "agent_steps": self._agent_steps,
                 "simulated_agent_steps": self._agent_steps,
             },
         )
-        return state, hash_arrays(weights)
-
-    def evaluate(self, episodes: int, greedy: bool, video: bool) -> tuple[Evaluation, bytes | None]:
-        """Play whole games with a copy of the present policy; return scores and an mp4."""
-        return self._evaluator.evaluate(self._learner.weights(), episodes, greedy, video)
-
-    def random_baseline(self, episodes: int) -> Evaluation:
-        """Play whole games at random."""
-        return self._evaluator.random_baseline(episodes)
+        return state, hash_arrays(parts["weights"])
 
     def _begin(self, actions: ActionSpace) -> None:
         """Make what learns from what is collected, around the learner."""
