@@ -14,6 +14,8 @@ from raylab.rl.job import Job, Layout
 from raylab.rl.placements.asynchronous import AsyncTeam
 from raylab.rl.placements.sync import SyncTeam
 from raylab.rl.placements.watch import Pace, Watch
+from raylab.rl.roles.learner_role import LearnerRole
+from raylab.rl.roles.rollout_worker import RolloutWorker
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
 from tests.rl.lost import lose_a_fragment
 
@@ -33,6 +35,13 @@ ASYNC = replace(
     SYNC,
     algorithm=APPO(num_envs=4, unroll_length=16),
     layout=Layout(kind="async", workers=2, envs_per_worker=2, worker_cores=0.5),
+)
+NORMALIZED = replace(
+    SYNC,
+    env=Gymnasium(id="Pendulum-v1", max_episode_steps=20),
+    algorithm=replace(
+        PPO.continuous_control(), num_envs=4, unroll_length=16, minibatches=2, epochs=2
+    ),
 )
 
 
@@ -119,6 +128,36 @@ def test_sync_gives_the_same_numbers_again_with_a_killed_worker_and_after_a_rest
     rows = {e.row for r in elsewhere for e in r.episodes}
     assert rows
     assert rows <= {4, 5, 6, 7}
+
+
+@pytest.mark.slow
+def test_sync_normalises_as_the_same_roles_do_in_one_process_also_with_a_killed_worker(start):
+    job = NORMALIZED
+    learner = LearnerRole(job.env, job.algorithm, 1, job.until.agent_steps, 1, "cpu")
+    learner.prepare()
+    workers = [RolloutWorker(job.env, job.algorithm, 1, 2, 1, True) for _ in range(2)]
+    for number, worker in enumerate(workers):
+        worker.prepare(number)
+    weights = learner.weights()
+    for version in range(4):
+        _, weights = learner.update(*(w.collect(version, weights)[1] for w in workers))
+    expected = learner.checkpoint()[1]
+
+    team, told = start(SyncTeam, job)
+    updates(team, 2)
+    state, _ = team.begin_checkpoint(0.0)()
+    os.kill(pid_of(team._crew.seats[0]), signal.SIGKILL)
+    updates(team, 2)
+
+    assert weights["moments.returns.count"] == weights["moments.observations.count"] == 4 * 64
+    assert weight_hash(team) == expected
+    assert "exactly" in told[0]
+
+    assert state.parts["weights"]["moments.observations.count"] == 2 * 64
+    assert team.restore(state) == []
+    updates(team, 2)
+
+    assert weight_hash(team) == expected
 
 
 def test_async_counts_lag_and_replaces_killed_and_hung_workers(start):

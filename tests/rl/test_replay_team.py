@@ -12,6 +12,7 @@ from raylab.errors import ConfigError
 from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.envs import Gymnasium
 from raylab.rl.job import Job, Layout
+from raylab.rl.networks import NetworkConfig
 from raylab.rl.placements import make_team
 from raylab.rl.placements.replay_side import Streams
 from raylab.rl.placements.watch import Watch
@@ -41,6 +42,20 @@ SYNC = Job(
     checkpointing=Checkpointing(),
     evaluation=Evaluating(),
     layout=Layout(kind="sync", workers=2, envs_per_worker=2, worker_cores=0.5, replay_shards=2),
+)
+
+
+# A closed door raises; of the two that are open the later one pays, up to 8 a game.
+DOORS = replace(
+    SYNC,
+    env=Gymnasium(id="tests.rl.masked_toys:raylab-tests/Doors-v0", action_mask="info"),
+    algorithm=replace(
+        SYNC.algorithm,
+        learning_starts=200,
+        learning_rate=1e-2,
+        discount=0.5,
+        network=NetworkConfig(hidden_sizes=(16,)),
+    ),
 )
 
 
@@ -216,6 +231,24 @@ def test_a_lost_fragment_is_dropped_and_its_shard_goes_on(trained):
     assert [r.dropped_agent_steps for r in results] == [64, 0]
     assert [r.agent_steps for r in results] == [steps + 64, steps + 192]
     assert [r.metrics["minibatches"] for r in results] == [16, 32]
+
+
+@pytest.mark.slow
+def test_masks_go_through_shards_and_masked_actions_learn_what_pays(start):
+    team, told = start(DOORS)
+
+    results = updates(team, 40)
+
+    assert told == []  # nobody took a closed door
+    last = [e.episode_return for result in results[-5:] for e in result.episodes]
+    assert np.mean(last) > 7.0  # a random legal door is worth 4
+    for place in team._replay.places:
+        sample = place.role.submit_parts("draw", 300, parts=2)[1].get(LIMIT_S)
+        rows = np.arange(300)
+        masks = sample.frames[:, 0, -6:]
+        next_masks = sample.frames[rows, sample.lengths, -6:][sample.discounts > 0]
+        assert set(masks.sum(axis=1)) == set(next_masks.sum(axis=1)) == {2}
+        assert (masks[rows, sample.actions] == 1).all()
 
 
 @pytest.mark.parametrize(
