@@ -28,6 +28,8 @@ IN_THE_PROCESS: Final[dict[str, tuple[Mapping[str, str], int]]] = {
         {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"},
         2,
     ),
+    "threads that spin between operations": ({"GOMP_SPINCOUNT": "1000"}, 2),
+    "threads that sleep while environments step": ({"GOMP_SPINCOUNT": "300000"}, 2),
     "threads": ({}, 1),
 }
 METRIC: Final = "agent_steps_per_s"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from raylab.rl.blocks import blocks_of_two
+from raylab.rl.blocks import pairs_of_columns
 
 if TYPE_CHECKING:
     from raylab.rl.networks import NatureBody
@@ -31,10 +31,10 @@ class PackedNatureBody:
 
     def __init__(self, body: NatureBody, shape: tuple[int, ...]) -> None:
         batch, rows, columns, channels = shape
-        # Sizes behind each layer; the rows and columns shrink by kernel - 1, blocks halve them.
+        # Sizes before each convolution: the first takes 1 off, the second halves and takes 1 off.
         first = (batch, channels, rows, columns)
-        second = (batch, body.conv2.in_channels, (rows - 1) // 2, (columns - 1) // 2)
-        third = (batch, body.conv3.in_channels, second[2] - 1, second[3] - 1)
+        second = (batch, body.conv2.in_channels, rows - 1, (columns - 1) // 2)
+        third = (batch, body.conv3.in_channels, (rows - 1) // 2 - 1, (columns - 1) // 2 - 1)
         self._conv1 = _Packed(body.conv1, body.conv1.weight * body.scale, first)
         self._conv2 = _Packed(body.conv2, body.conv2.weight, second)
         self._conv3 = _Packed(body.conv3, body.conv3.weight, third)
@@ -44,23 +44,24 @@ class PackedNatureBody:
     def __call__(self, stored: Tensor) -> Tensor:
         """Features [B, F] of stored observations."""
         x = self._conv1(stored.to(torch.bfloat16).permute(0, 3, 1, 2))
-        x = self._conv3(self._conv2(blocks_of_two(x)))
+        x = self._conv3(self._conv2(pairs_of_columns(x)))
         x = x.permute(0, 2, 3, 1).flatten(1)
         features: Tensor = _ONEDNN._linear_pointwise(x, self._linear, self._bias, "relu", [], "")
         return features
 
 
 class _Packed:
-    """A convolution of stride 1 without padding, and ReLU."""
+    """A convolution without padding, and ReLU."""
 
     def __init__(self, layer: nn.Conv2d, weight: Tensor, size: tuple[int, ...]) -> None:
         self._weight = _ONEDNN._reorder_convolution_weight(
-            weight, [0, 0], [1, 1], [1, 1], 1, list(size)
+            weight, [0, 0], list(layer.stride), [1, 1], 1, list(size)
         )
+        self._stride = list(layer.stride)
         self._bias = layer.bias
 
     def __call__(self, x: Tensor) -> Tensor:
         y: Tensor = _ONEDNN._convolution_pointwise(
-            x, self._weight, self._bias, [0, 0], [1, 1], [1, 1], 1, "relu", [], ""
+            x, self._weight, self._bias, [0, 0], self._stride, [1, 1], 1, "relu", [], ""
         )
         return y

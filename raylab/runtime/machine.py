@@ -122,10 +122,10 @@ def thread_environment(threads: int) -> dict[str, str]:
 
     All of it must be set before the process starts. The allocator thresholds keep large buffers in
     the heap from one step to the next: glibc would give their pages back and fault them in again
-    every time. The spin count is the one that libgomp itself takes when it knows that there are
-    more threads than cores; its default, for a machine of one's own, makes threads that wait for
-    each other burn the cores that they wait for: training beside a busy process was seven times
-    slower.
+    every time. Threads that wait for each other spin for a fraction of a millisecond, longer than one
+    operation of a network waits for the next, and shorter than an environment steps. libgomp's default
+    for a machine of one's own, many times that, burns the cores that environments want; its default
+    for a crowded one puts threads to sleep between any two operations.
     """
     counts = dict.fromkeys(
         ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"),
@@ -133,7 +133,7 @@ def thread_environment(threads: int) -> dict[str, str]:
     )
     return {
         **counts,
-        "GOMP_SPINCOUNT": "1000",
+        "GOMP_SPINCOUNT": "20000",
         "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
         "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
     }

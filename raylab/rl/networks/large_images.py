@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from raylab.rl.blocks import (
-    FEATURE_BLOCKS,
-    FRAME_BLOCKS,
-    blocks_of_two,
     fold,
+    fold_columns,
     inputs_channels_first,
     inputs_channels_last,
+    pairs_of_columns,
     to_channels_last_memory,
     unfold,
+    unfold_columns,
 )
 from raylab.rl.networks.network import HeadConfig, ImageSpace, Network, NetworkConfig, initialize
 from raylab.rl.packed import PackedNatureBody
@@ -29,9 +29,10 @@ from raylab.rl.precision import has_fast_bfloat16
 class NatureNetwork(Network):
     """The convolutions of Mnih et al. 2015 with a shared body, on images [H, W, C] of bytes.
 
-    The first convolution (8 x 8, stride 4) and the second (4 x 4, stride 2) run as 2 x 2
-    convolutions of stride 1 on space-to-depth blocks: the same sums, in a shape that fills the
-    vector units. Frames are stored as blocks of 4 x 4 pixels, uint8 [H/4, W/4, 16 C], once.
+    The first convolution (8 x 8, stride 4) runs as one of 2 x 2 and stride 1 on space-to-depth
+    blocks, the second (4 x 4, stride 2) as one of 4 x 2 and stride 2 x 1 on pairs of columns: the
+    same sums, in shapes that fill the vector units. Frames are stored as blocks of 4 x 4 pixels,
+    uint8 [H/4, W/4, 16 C], once.
     """
 
     kind = "large images"
@@ -88,8 +89,8 @@ class NatureNetwork(Network):
     def publish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Unfold the convolutions to 8 x 8 and 4 x 4, the dense layer to (channel, row, column)."""
         return dict(tensors) | {
-            "body.conv1.weight": unfold(tensors["body.conv1.weight"], 4, FRAME_BLOCKS),
-            "body.conv2.weight": unfold(tensors["body.conv2.weight"], 2, FEATURE_BLOCKS),
+            "body.conv1.weight": unfold(tensors["body.conv1.weight"], 4),
+            "body.conv2.weight": unfold_columns(tensors["body.conv2.weight"]),
             "body.linear.weight": inputs_channels_first(
                 tensors["body.linear.weight"], self.body.last_shape
             ),
@@ -98,8 +99,8 @@ class NatureNetwork(Network):
     def unpublish(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Fold textbook weights into blocks."""
         return dict(tensors) | {
-            "body.conv1.weight": fold(tensors["body.conv1.weight"], 4, FRAME_BLOCKS),
-            "body.conv2.weight": fold(tensors["body.conv2.weight"], 2, FEATURE_BLOCKS),
+            "body.conv1.weight": fold(tensors["body.conv1.weight"], 4),
+            "body.conv2.weight": fold_columns(tensors["body.conv2.weight"]),
             "body.linear.weight": inputs_channels_last(
                 tensors["body.linear.weight"], self.body.last_shape
             ),
@@ -107,7 +108,7 @@ class NatureNetwork(Network):
 
 
 class NatureBody(nn.Module):
-    """Three convolutions, the first two on blocks, and a dense layer.
+    """Three convolutions, the first on blocks, the second on pairs of columns, and a dense layer.
 
     Args:
         image: sizes of the observations.
@@ -118,11 +119,11 @@ class NatureBody(nn.Module):
     def __init__(self, image: ImageSpace, features: int, generator: torch.Generator) -> None:
         super().__init__()
         self.scale = image.scale
-        # Blocks of 4, less 1 by the first convolution, blocks of 2, less 1 and 2 by the others.
+        # Blocks of 4, less 1 by the first convolution, halved less 1 and less 2 by the others.
         rows, columns = ((side // 4 - 1) // 2 - 3 for side in (image.height, image.width))
         self.last_shape = (64, rows, columns)
         self.conv1 = nn.Conv2d(16 * image.channels, 32, 2)
-        self.conv2 = nn.Conv2d(4 * 32, 64, 2)
+        self.conv2 = nn.Conv2d(2 * 32, 64, (4, 2), stride=(2, 1))
         self.conv3 = nn.Conv2d(64, 64, 3)
         self.linear = nn.Linear(64 * rows * columns, features)
         for layer in (self.conv1, self.conv2, self.conv3, self.linear):
@@ -134,7 +135,7 @@ class NatureBody(nn.Module):
         x = stored.to(self.conv1.weight.dtype).permute(0, 3, 1, 2)
         # Bytes become 0..1 by scaling the few weights instead of the many pixels.
         x = functional.relu_(functional.conv2d(x, self.conv1.weight * self.scale, self.conv1.bias))
-        x = functional.relu_(self.conv2(blocks_of_two(x)))
+        x = functional.relu_(self.conv2(pairs_of_columns(x)))
         x = functional.relu_(self.conv3(x))
         x = x.permute(0, 2, 3, 1).flatten(1)
         return functional.relu_(self.linear(x))
