@@ -24,6 +24,7 @@ import raylab.frame as pd
 from benchmarks.tpch.data import Tables, load
 from benchmarks.tpch.systems import pandas_query
 from raylab.errors import ExecutionError
+from raylab.frame.execution import planner
 from raylab.frame.execution.blocks import Block, compact
 from raylab.frame.facade.dataframe import lazy_frame
 from raylab.frame.facade.state import FrameState
@@ -262,6 +263,30 @@ def test_plans_on_the_cluster_submit_tasks_and_small_data_does_not(
     assert on_cluster == 8  # two scans, two samples, two cuts, two sorts
     assert len(labels) == on_cluster
     assert from_memory.x.to_list() == [1, 2]
+
+
+def test_what_turns_out_to_be_little_is_put_into_order_by_one_task(
+    table: pandas.DataFrame, parquet: Path, on_ray: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted: list[str] = []
+    submit = Flow.submit
+
+    def counted(flow: Flow, function: Any, *args: Any, **options: Any) -> Any:
+        submitted.append(function.__name__)
+        return submit(flow, function, *args, **options)
+
+    monkeypatch.setattr(Flow, "submit", counted)
+    monkeypatch.setattr(planner, "is_small", lambda node: False)
+    tasks = []
+    for target in (MOVING, 1 << 20):
+        pd.clear_cache()
+        pd.set_option("raylab.target_partition_bytes", target)
+        result = pd.read_parquet(parquet).sort_values("x", kind="stable").to_pandas()
+        pandas.testing.assert_frame_equal(result, table.sort_values("x", kind="stable"))
+        tasks.append(sorted(set(submitted)))
+        submitted.clear()
+
+    assert tasks == [["cut_by_range", "run_task", "sampled"], ["run_task"]]
 
 
 def test_text_outside_of_a_filter_is_not_sent() -> None:

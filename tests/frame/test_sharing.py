@@ -102,6 +102,19 @@ def _reductions(rows: Any) -> list[float]:
     return [getattr(rows[c], f)() for c in ("amount", "city") for f in functions]
 
 
+def test_a_join_that_partitions_read_twice_is_computed_once(files: Path, joins: list[int]) -> None:
+    def best(module: Any) -> Any:
+        rows = _joined(module, files)
+        most = rows.groupby("customer", as_index=False).agg(most=("amount", "max"))
+        return rows.merge(most, left_on=["customer", "amount"], right_on=["customer", "most"])
+
+    pd.set_option("raylab.npartitions", 3)
+    result = best(pd).to_pandas()
+
+    pandas.testing.assert_frame_equal(result, best(pandas))
+    assert max(joins) == 1
+
+
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_ten_reductions_of_a_join_compute_it_twice(
     files: Path, joins: list[int], partitions: int

@@ -15,19 +15,21 @@ import raylab.frame.execution.windows  # noqa: F401  these register the rules of
 from raylab.errors import ExecutionError, RaylabError
 from raylab.frame import settings, sites
 from raylab.frame.execution.cache import CACHE
-from raylab.frame.execution.estimates import estimated_bytes, scanned_bytes
 from raylab.frame.execution.keeping import inexact_aggregate, keeping
 from raylab.frame.execution.local import run_stages
 from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.placement import Placement, choose, partitions_on_ray
 from raylab.frame.execution.planner import plan_stages
+from raylab.frame.execution.trust import run_trusting
 from raylab.frame.execution.uses import SHARE, USES, Wanted, reused
 from raylab.frame.kernels.carrying import taken_out
 from raylab.frame.optimizer import optimize
+from raylab.frame.optimizer.estimates import estimated_bytes, scanned_bytes
 from raylab.frame.optimizer.pruning import columns_read, prune_columns
 from raylab.frame.optimizer.rewriting import walk, walk_distinct
 from raylab.frame.optimizer.windows import compute_windows, has_windows
 from raylab.frame.plan.expressions import Column, Expr, Literal, Membership
+from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import (
     Aggregate,
     AggregateCall,
@@ -82,11 +84,17 @@ def _run_keeping(node: Node, wanted: Mapping[str, Wanted], *, ordered: bool) -> 
                 _keep(below, wanted[below.fingerprint])
         return _run(node, ordered=ordered)
     plan, members = _prepared(keeping(node, wanted))
-    lowering = Lowering(members=members)
-    last = lowering.root(plan, ordered=ordered)
+
+    def collected(plan: Node) -> dict[str, pl.DataFrame]:
+        lowering = Lowering(members=members)
+        last = lowering.root(plan, ordered=ordered)
+        frames = pl.collect_all([*lowering.kept.values(), last], engine="streaming")
+        return dict(zip((*lowering.kept, ""), frames, strict=True))
+
     with _engine_errors(plan):
-        *frames, result = pl.collect_all([*lowering.kept.values(), last], engine="streaming")
-    for fingerprint, frame in zip(lowering.kept, frames, strict=True):
+        kept_rows = run_trusting(plan, collected)
+    result = kept_rows.pop("")
+    for fingerprint, frame in kept_rows.items():
         limit = wanted[fingerprint].limit
         if limit is not None and frame.height > limit:
             USES.refuse(fingerprint)
@@ -115,7 +123,9 @@ def _run(node: Node, *, ordered: bool) -> pl.DataFrame:
             stage = plan_stages(plan, placement.partitions, ordered=ordered)
             frame = pl.concat(run_stages(stage, members))
         else:
-            frame = collect(Lowering(members=members).root(plan, ordered=ordered))
+            frame = run_trusting(
+                plan, lambda p: collect(Lowering(members=members).root(p, ordered=ordered))
+            )
     return frame.select(list(node.schema))
 
 
@@ -248,11 +258,16 @@ def reduce_rows(
     """
     plan = compute_windows(Reductions(node, calls).plan())
     asked = frozenset(plan.schema)
-    if together and in_one_pass(plan):
-        plan = compute_windows(Reductions(node, (*together, *calls)).plan())
+    if together:
+        cheap = together if in_one_pass(plan) else tuple(c for c in together if _splits(c[1]))
+        plan = compute_windows(Reductions(node, (*cheap, *calls)).plan())
     all_calls = Aggregate(node, (), ()).fingerprint
     row = CACHE.compute_once(all_calls, asked, lambda: _run_and_keep(plan, beside))
     return row.select(pl.col(c.fingerprint).alias(name) for name, c in calls)
+
+
+def _splits(call: AggregateCall) -> bool:
+    return AGGREGATIONS[call.function].split is not None
 
 
 def _run_and_keep(plan: Node, beside: Reductions | None) -> pl.DataFrame:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from raylab.frame.execution.estimates import estimated_bytes
-from raylab.frame.execution.physical import Exchange, Order, Spread, fused, leaf
-from raylab.frame.execution.planner import distribute, in_order, is_small, placed, selected
+from raylab.frame.execution.physical import Exchange, Order, Place, Spread, fused, leaf
+from raylab.frame.execution.planner import distribute, in_order, is_small, is_tiny, placed, selected
+from raylab.frame.optimizer.estimates import estimated_bytes
+from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.functions import field_of
 from raylab.frame.plan.nodes import Join, Node, Project, SemiJoin, hidden_name
@@ -77,17 +78,29 @@ def _pays_to_send(side: Node, other: Node, spread: Spread) -> bool:
 
 def _right_to_every_task(node: Join | SemiJoin, left: Spread, right: Spread) -> Spread:
     """The left partitions stay where they are; each gets the whole right side."""
-    whole = leaf(len(left.inputs), right.fragment)
+    whole, inputs = _everywhere(right, left)
     joined = replace(node, left=left.fragment, right=whole)
-    return replace(left.on(joined), inputs=(*left.inputs, Exchange((right.stage(),), "gather")))
+    return replace(left.on(joined), inputs=inputs)
 
 
 def _left_to_every_task(node: Join, left: Spread, right: Spread) -> Spread:
     """The right partitions stay where they are; each gets the whole left side; in no order."""
-    whole = leaf(len(right.inputs), left.fragment)
+    whole, inputs = _everywhere(left, right)
     joined = replace(node, left=whole, right=right.fragment)
-    inputs = (*right.inputs, Exchange((left.stage(),), "gather"))
     return replace(right.on(joined), inputs=inputs, ordered=False)
+
+
+def _everywhere(side: Spread, others: Spread) -> tuple[Node, tuple[Exchange, ...]]:
+    """A whole side for every task of the other one, and what then feeds those.
+
+    What is read in no time every task reads for itself: a stage of its own would take longer.
+    """
+    if side.partitions == 1 and not side.inputs and is_tiny(side.fragment):
+        nodes = walk(side.fragment)
+        if not any(node is others.scan or isinstance(node, Place) for node in nodes):
+            return side.fragment, others.inputs
+    exchange = Exchange((side.stage(),), "gather")
+    return leaf(len(others.inputs), side.fragment), (*others.inputs, exchange)
 
 
 def _meet(

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from raylab.frame.execution.cache import CACHE
 from raylab.frame.execution.uses import Wanted
 from raylab.frame.optimizer.rewriting import walk
-from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.keep import Keep
 from raylab.frame.plan.nodes import Aggregate, Node
 
@@ -20,7 +19,7 @@ from raylab.frame.plan.nodes import Aggregate, Node
 def inexact_aggregate(plan: Node) -> Aggregate | None:
     """The uppermost float aggregate of groups, unless its result is kept already."""
     for node in walk(plan):
-        if isinstance(node, Aggregate) and node.keys and _is_inexact(node):
+        if isinstance(node, Aggregate) and node.keys and node.inexact:
             return None if CACHE.get(node, frozenset(node.schema)) is not None else node
     return None
 
@@ -39,8 +38,3 @@ def keeping(plan: Node, wanted: Mapping[str, Wanted]) -> Node:
         return done[id(node)]
 
     return visit(plan)
-
-
-def _is_inexact(node: Aggregate) -> bool:
-    floats = (c for name, c in node.calls if node.schema[name].kind == "float")
-    return any(AGGREGATIONS[c.function].name not in ("min", "max", "first", "last") for c in floats)

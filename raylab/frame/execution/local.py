@@ -10,6 +10,7 @@ from raylab.frame.execution import exchanges
 from raylab.frame.execution.lowering import Lowering
 from raylab.frame.execution.physical import Exchange, Stage
 from raylab.frame.execution.progress import StageBars
+from raylab.frame.execution.trust import run_trusting
 from raylab.frame.plan.nodes import Node
 
 _OPTIMIZATIONS = pl.QueryOptFlags(join_order=False)
@@ -32,8 +33,12 @@ def run_fragment(
 ) -> pl.DataFrame:
     """The work of one task: a plan over the rows of its inputs, by slot."""
     frames = {slot: frame.lazy() for slot, frame in enumerate(inputs)}
-    lowered = Lowering(frames, members).root(plan, ordered=ordered)
-    return lowered.collect(engine="streaming", optimizations=_OPTIMIZATIONS)
+
+    def run(plan: Node) -> pl.DataFrame:
+        lowered = Lowering(frames, members).root(plan, ordered=ordered)
+        return lowered.collect(engine="streaming", optimizations=_OPTIMIZATIONS)
+
+    return run_trusting(plan, run)
 
 
 class _Run:

@@ -14,13 +14,15 @@ from typing import Literal
 import polars as pl
 
 from raylab.frame.execution.constants import constants_as_columns
-from raylab.frame.execution.estimates import is_work
 from raylab.frame.execution.memory_groups import groups_in_memory
 from raylab.frame.execution.physical import Place
+from raylab.frame.execution.trust import checked
 from raylab.frame.kernels.compiler import Compiler
 from raylab.frame.kernels.registry import Operand, nan_as_null
+from raylab.frame.optimizer.estimates import is_work
 from raylab.frame.optimizer.rewriting import walk, walk_distinct
 from raylab.frame.plan.functions import field_of
+from raylab.frame.plan.groups import TrustedAggregate
 from raylab.frame.plan.keep import Keep
 from raylab.frame.plan.nodes import (
     HIDDEN,
@@ -82,7 +84,7 @@ class Lowering:
 
         Work that several nodes read is done once, in its order if one of them must see that.
         """
-        shared = _shared_work(node)
+        shared = shared_work(node)
         if shared:
             trial = Lowering(self.inputs, self.members)
             trial.groups = self.groups
@@ -95,7 +97,7 @@ class Lowering:
         return Compiler(node.schema, self.members)
 
 
-def _shared_work(root: Node) -> set[str]:
+def shared_work(root: Node) -> set[str]:
     """Nodes that several others read and that are worth to be computed only once."""
     readers = Counter(child.fingerprint for node in walk_distinct(root) for child in node.children)
     several = {name for name, count in readers.items() if count > 1}
@@ -258,9 +260,10 @@ def _aggregate(node: Aggregate, lowering: Lowering, ordered: bool) -> pl.LazyFra
     child: Node = RowNumber(node.child, POSITION) if appearance else node.child
     frame = lowering.lower(child, ordered=appearance or node.ordered)
     compiler = lowering.compiler(node.child)
-    calls = [compiler.aggregate(c).alias(name) for name, c in node.calls]
+    trusted = node.trusted if isinstance(node, TrustedAggregate) else ()
+    calls = [compiler.aggregate(c, trusted=name in trusted).alias(name) for name, c in node.calls]
     if not node.keys:
-        return frame.select(calls)
+        return checked(frame.select(calls), trusted)
     keys: list[pl.Expr] = []
     present: list[pl.Expr] = []
     for name, expr in node.keys:
@@ -273,7 +276,7 @@ def _aggregate(node: Aggregate, lowering: Lowering, ordered: bool) -> pl.LazyFra
     names = [name for name, _ in node.keys]
     if appearance:
         calls.append(pl.col(POSITION).min())
-    result = frame.group_by(keys).agg(calls)
+    result = checked(frame.group_by(keys).agg(calls), trusted)
     if present:
         result = result.filter(present)
     if appearance:

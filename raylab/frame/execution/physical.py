@@ -15,6 +15,9 @@ from raylab.frame.plan.schema import INT64, Field, Schema
 PLACES = 1 << 40
 """Places of one partition: more rows than it can have."""
 
+TINY = 32
+"""A part of the aimed size of partitions for which a stage of its own takes longer than its work."""
+
 Kind: TypeAlias = Literal["keep", "hash", "range", "gather"]
 
 
@@ -136,6 +139,9 @@ class Spread:
 
     @cached_property
     def _stage(self) -> Stage:
+        match self.fragment, self.inputs:
+            case Input(), (Exchange((stage,), "keep", number=None),):
+                return stage  # which gives these rows as they are
         cuts = [None] if self.scan is None else cut(self.scan, self.partitions)
         parts = cuts * self.partitions if self.scan is None else cuts
         plans = (_of_partition(self.fragment, self.scan, p, i) for i, p in enumerate(parts))
@@ -149,6 +155,13 @@ class Spread:
 def leaf(slot: int, below: Node) -> Input:
     """The place in a plan where an exchange delivers the rows of another one."""
     return Input(slot, tuple((n, _settled(f)) for n, f in below.schema.items()), below.unique)
+
+
+def computed(below: Spread) -> Spread:
+    """The same partitions, which a stage of its own computes once for all that read them."""
+    exchange = Exchange((below.stage(),), "keep")
+    rows = leaf(0, below.fragment)
+    return Spread(rows, (exchange,), below.partitions, ordered=below.ordered)
 
 
 def gathered(below: Spread) -> Spread:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from raylab.frame import settings
-from raylab.frame.execution.estimates import scanned_bytes
+from raylab.frame.optimizer.estimates import scanned_bytes
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.nodes import Node, Scan
 from raylab.frame.sources.memory import FrameSource, PandasSource

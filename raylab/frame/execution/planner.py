@@ -15,18 +15,27 @@ from functools import singledispatch
 from typing import Any
 
 from raylab.frame import settings
-from raylab.frame.execution.estimates import bytes_of_scan, estimated_bytes
+from raylab.frame.execution.lowering import shared_work
 from raylab.frame.execution.physical import (
+    TINY,
     Exchange,
     Order,
     Place,
     Spread,
     Stage,
+    computed,
     fused,
     gathered,
     hashed,
     leaf,
     ranged,
+)
+from raylab.frame.optimizer.estimates import (
+    bytes_of_scan,
+    estimated_bytes,
+    likely_rows,
+    row_bytes,
+    scanned_bytes,
 )
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.expressions import Column
@@ -60,11 +69,13 @@ class _Planning:
     Attributes:
         target_bytes: the size of a partition that is aimed at.
         largest_bytes: of the largest scan; much smaller ones are not cut.
+        shared: nodes that several others read and that are worth a stage of their own.
         known: nodes that are spread already: what is read twice is exchanged once.
     """
 
     target_bytes: int
     largest_bytes: int
+    shared: set[str]
     known: dict[tuple[str, int, bool], Spread] = field(default_factory=dict)
 
 
@@ -75,7 +86,7 @@ _PLANNING: ContextVar[_Planning] = ContextVar("planning")
 def _planning(plan: Node) -> Iterator[None]:
     scans = (bytes_of_scan(node) for node in walk(plan) if isinstance(node, Scan))
     target = settings.get("target_partition_bytes")
-    token = _PLANNING.set(_Planning(target, max(scans, default=0)))
+    token = _PLANNING.set(_Planning(target, max(scans, default=0), shared_work(plan)))
     try:
         yield
     finally:
@@ -94,11 +105,16 @@ class _Distribute:
         return self._rules.register(rule)
 
     def __call__(self, node: Node, partitions: int, ordered: bool) -> Spread:
-        known = _PLANNING.get().known
+        planning = _PLANNING.get()
+        known = planning.known
         key = (node.fingerprint, partitions, ordered)
+        ordered_key = (node.fingerprint, partitions, True)
+        if node.fingerprint in planning.shared and ordered_key in known:
+            return known[ordered_key]
         if key not in known:
             spread: Spread = self._rules(node, partitions, ordered)
-            known[key] = spread if ordered else replace(spread, ordered=False)
+            spread = spread if ordered else replace(spread, ordered=False)
+            known[key] = computed(spread) if node.fingerprint in planning.shared else spread
         return known[key]
 
 
@@ -125,8 +141,17 @@ def on_one(node: Node, partitions: int) -> Spread:
 
 
 def is_small(node: Node) -> bool:
-    """Whether the rows of a node are few enough for one task."""
-    return estimated_bytes(node) <= _PLANNING.get().target_bytes // 4
+    """Whether the rows of a node are few enough for one task, surely or very likely."""
+    target = _PLANNING.get().target_bytes
+    if estimated_bytes(node) <= target // 4:
+        return True
+    likely = likely_rows(node) * row_bytes(node.schema.values())
+    return likely <= target // 16 and estimated_bytes(node) <= 4 * target
+
+
+def is_tiny(plan: Node) -> bool:
+    """Whether all that a plan reads is so little that each task may read it for itself."""
+    return scanned_bytes(plan) <= _PLANNING.get().target_bytes // TINY
 
 
 def placed(below: Spread, node: Node, stem: str = "place") -> tuple[Spread, str]:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from raylab import runtime
 from raylab.errors import ClusterError, ExecutionError
+from raylab.frame import settings
 from raylab.frame.execution import exchanges
 from raylab.frame.execution.blocks import Block, own_memory
-from raylab.frame.execution.estimates import scanned_bytes
-from raylab.frame.execution.physical import Exchange, Stage
+from raylab.frame.execution.physical import TINY, Exchange, Stage
 from raylab.frame.execution.progress import StageBars
 from raylab.frame.execution.shipping import Shipping
 from raylab.frame.execution.tasks import (
@@ -31,6 +31,7 @@ from raylab.frame.execution.tasks import (
     run_task,
     sampled,
 )
+from raylab.frame.optimizer.estimates import scanned_bytes
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.nodes import Node
 from raylab.frame.sources.stored import Partition
@@ -85,11 +86,15 @@ def connect() -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Rows on the cluster: a block by its reference, its guessed size, the summary of its task."""
+    """Rows on the cluster: a block by its reference, its guessed size, the summary of its task.
+
+    ``empty`` stands for none of the block's rows, only for its columns.
+    """
 
     block: Any
     nbytes: int
     summary: Any = None
+    empty: bool = False
 
 
 class _Run:
@@ -203,6 +208,10 @@ class _Run:
         parts, order = self._parts(exchange), exchange.order
         for part in parts:
             self._wait(part.summary)
+        size = sum(self._told[part.summary].nbytes for part in parts)
+        if size <= settings.get("target_partition_bytes") // TINY:  # it was guessed to be more
+            none = replace(parts[0], empty=True)
+            return [[part, *[none] * (count - 1)] for part in parts]
         samples = [self._cut([part], 1, sampled, order, count)[0][0].block for part in parts]
         chosen = [_get(sample, "a sample").frame for sample in samples]
         bounds = Block(exchanges.choose_bounds(chosen, order, count))
@@ -242,8 +251,9 @@ class _Arguments:
         after = len(self.values)
         self.values += before
         self.nbytes += sum(part.nbytes for part in parts)
+        empty = all(part.empty for part in parts)
         places = tuple(range(first, after)), number, tuple(range(after, len(self.values)))
-        self.deliveries.append(Delivery(*places))
+        self.deliveries.append(Delivery(*places, empty))
 
 
 def _get(reference: Any, label: str) -> Any:

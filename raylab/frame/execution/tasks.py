@@ -39,11 +39,13 @@ class Delivery:
         parts: the positions of the blocks that make it up, in order.
         number: a column that numbers the rows over all partitions: name, start, step.
         before: the positions of the summaries of the partitions before this one.
+        empty: none of the rows.
     """
 
     parts: tuple[int, ...]
     number: tuple[str, int, int] | None = None
     before: tuple[int, ...] = ()
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def _members(blocks: dict[str, Block]) -> dict[str, pl.Series]:
 
 def _delivered(delivery: Delivery, args: tuple[Any, ...]) -> pl.DataFrame:
     frame: pl.DataFrame = pl.concat([args[position].frame for position in delivery.parts])
+    frame = frame.clear() if delivery.empty else frame
     if delivery.number is None:
         return frame
     before = sum(args[position].rows for position in delivery.before)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from raylab.frame import settings
 from raylab.frame.execution.cache import CACHE
-from raylab.frame.execution.estimates import WORK, estimated_rows, row_bytes
+from raylab.frame.optimizer.estimates import WORK, estimated_rows, row_bytes
 from raylab.frame.optimizer.rewriting import walk_distinct
 from raylab.frame.plan.nodes import (
     Aggregate,

@@ -9,11 +9,11 @@ import pandas as pd
 
 from raylab.frame.execution import engine
 from raylab.frame.execution.conversion import to_array
-from raylab.frame.execution.estimates import is_work
 from raylab.frame.facade.base import native
 from raylab.frame.facade.pending import columns_beside, rows_beside
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, settle
 from raylab.frame.kernels.aggregations import as_floats
+from raylab.frame.optimizer.estimates import is_work
 from raylab.frame.plan.expressions import call as function_call
 from raylab.frame.plan.functions import AGGREGATIONS
 from raylab.frame.plan.nodes import Aggregate, AggregateCall

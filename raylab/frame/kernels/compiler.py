@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -37,11 +38,13 @@ class Compiler:
             self._known[key] = self._build(expr, loose)
         return self._known[key]
 
-    def aggregate(self, call: AggregateCall) -> pl.Expr:
-        """The Polars aggregation."""
+    def aggregate(self, call: AggregateCall, *, trusted: bool = False) -> pl.Expr:
+        """The Polars aggregation; with ``trusted`` of values none of which is NaN."""
         aggregation = AGGREGATIONS[call.function]
         params: dict[str, Any] = dict(call.params)
         operand = self._operand(call.arg, loose=False)
+        if trusted:
+            operand = replace(operand, field=replace(operand.field, nan=False))
         context = Context(aggregation.result(operand.field, params))
         built: pl.Expr = aggregation.kernel(context, operand, **params)
         return built

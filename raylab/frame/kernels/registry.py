@@ -18,7 +18,7 @@ from raylab.frame.plan.functions import (
     Split,
 )
 from raylab.frame.plan.literals import LiteralField
-from raylab.frame.plan.schema import Dtype, Field
+from raylab.frame.plan.schema import FLOAT64, Dtype, Field
 
 Kernel: TypeAlias = Callable[..., pl.Expr]
 
@@ -46,7 +46,11 @@ class Operand:
 
         if isinstance(self.field, LiteralField):
             return literal(self.field.value, dtype)
-        return self.expr if self.field.dtype == dtype else self.expr.cast(physical(dtype))
+        if self.field.dtype == dtype:
+            return self.expr
+        # What cannot fail is not checked: the engine moves such conditions further.
+        checked = not (self.field.kind in ("int", "bool") and dtype == FLOAT64)
+        return self.expr.cast(physical(dtype), strict=checked)
 
 
 @dataclass(frozen=True)

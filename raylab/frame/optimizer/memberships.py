@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
+from raylab.frame.optimizer.rewriting import bottom_up
 from raylab.frame.plan.expressions import Call, Expr, Membership, call, conjuncts
 from raylab.frame.plan.nodes import Filter, Node, SemiJoin
 
@@ -28,6 +29,6 @@ def filter_membership_to_semi_join(node: Node) -> Node:
     if rest:
         rows = Filter(rows, reduce(lambda a, b: call("and", a, b), rest))
     for member, anti in joins:
-        values = tuple(member.values.schema)
-        rows = SemiJoin(rows, member.values, (member.arg,), values, anti=anti)
+        values = bottom_up(member.values, filter_membership_to_semi_join)
+        rows = SemiJoin(rows, values, (member.arg,), tuple(values.schema), anti=anti)
     return rows

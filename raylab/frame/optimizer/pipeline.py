@@ -6,6 +6,7 @@ from raylab.frame.optimizer.memberships import filter_membership_to_semi_join
 from raylab.frame.optimizer.predicates import push_filter_down
 from raylab.frame.optimizer.projections import merge_projections
 from raylab.frame.optimizer.pruning import Lookup, prune_columns
+from raylab.frame.optimizer.reduction import reduce_groups
 from raylab.frame.optimizer.rewriting import bottom_up, top_down
 from raylab.frame.optimizer.row_numbers import push_row_number_down
 from raylab.frame.optimizer.ties import break_ties
@@ -30,4 +31,5 @@ def optimize(node: Node, lookup: Lookup | None = None) -> Node:
     node = top_down(node, push_filter_down)
     node = bottom_up(node, slice_of_sort_to_top_k)
     node = break_ties(node)
+    node = bottom_up(node, reduce_groups)
     return prune_columns(node, None)

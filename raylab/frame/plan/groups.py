@@ -46,10 +46,35 @@ class Aggregate(Node):
         """True when a value depends on the order of the rows."""
         return any(AGGREGATIONS[c.function].ordered for _, c in self.calls)
 
+    @property
+    def inexact(self) -> bool:
+        """True when two runs may give results that differ in their last bits."""
+        floats = (c for name, c in self.calls if self.schema[name].kind == "float")
+        return any(c.function not in ("min", "max", "first", "last") for c in floats)
+
     def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
         keys = columns_of(expr for _, expr in self.keys)
-        return (keys | columns_of(c.arg for _, c in self.prune(columns).calls),)
+        return (keys | columns_of(c.arg for _, c in self._kept(columns)),)
 
     def prune(self, columns: frozenset[str]) -> Aggregate:
-        kept = tuple((name, c) for name, c in self.calls if name in columns)
-        return replace(self, calls=kept if kept or self.keys else self.calls[:1])
+        kept = self._kept(columns)
+        return self if len(kept) == len(self.calls) else replace(self, calls=kept)
+
+    def _kept(self, columns: frozenset[str]) -> tuple[tuple[str, AggregateCall], ...]:
+        kept = tuple(named for named in self.calls if named[0] in columns)
+        return kept if kept or self.keys else self.calls[:1]
+
+
+@dataclass(frozen=True, eq=False)
+class TrustedAggregate(Aggregate):
+    """An aggregation some of whose float results are taken to be no NaN; the run fails where one is.
+
+    Only ``execution.trust`` makes it, which then runs the plan again without.
+    """
+
+    trusted: tuple[str, ...] = ()
+
+    @cached_property
+    def schema(self) -> Schema:
+        fields = dict(super().schema)
+        return fields | {name: replace(fields[name], nan=False) for name in self.trusted}

@@ -83,6 +83,17 @@ class Join(Node):
             return left
         return None if right is None else left | right
 
+    def prune(self, columns: frozenset[str]) -> Node:
+        """Without the right side, where it only chooses left rows: then it chooses them."""
+        if self.how not in ("inner", "left") or not self.right_is_unique:
+            return self
+        if not columns <= frozenset(self.left.schema):
+            return self
+        if self.how == "left":
+            return self.left
+        keys = tuple(Column(name) for name in self.left_on)
+        return SemiJoin(self.left, self.right, keys, self.right_on)
+
     def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
         return (
             (columns & frozenset(self.left.schema)) | frozenset(self.left_on),

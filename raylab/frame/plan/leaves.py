@@ -76,8 +76,8 @@ class Scan(Node):
         return left if self.length is None else min(left, self.length)
 
     def prune(self, columns: frozenset[str]) -> Node:
-        kept = tuple(name for name in self.columns if name in columns)
-        return replace(self, columns=kept or self.columns[:1])
+        kept = tuple(name for name in self.columns if name in columns) or self.columns[:1]
+        return self if len(kept) == len(self.columns) else replace(self, columns=kept)
 
     def describe(self) -> str:
         part = "" if self.length is None else f", rows={self.start}+{self.length}"

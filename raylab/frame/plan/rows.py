@@ -64,11 +64,14 @@ class Project(Node):
         return all(isinstance(expr, Column) for _, expr in self.columns)
 
     def required(self, columns: frozenset[str]) -> tuple[frozenset[str], ...]:
-        return (columns_of(expr for _, expr in self.prune(columns).columns),)
+        return (columns_of(expr for _, expr in self._kept(columns)),)
 
     def prune(self, columns: frozenset[str]) -> Project:
-        kept = tuple((name, expr) for name, expr in self.columns if name in columns)
-        return Project(self.child, kept or self.columns[:1])
+        kept = self._kept(columns)
+        return self if len(kept) == len(self.columns) else Project(self.child, kept)
+
+    def _kept(self, columns: frozenset[str]) -> tuple[tuple[str, Expr], ...]:
+        return tuple(column for column in self.columns if column[0] in columns) or self.columns[:1]
 
 
 @dataclass(frozen=True, eq=False)
