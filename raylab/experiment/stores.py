@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -68,64 +69,55 @@ class Store:
     def create_exclusively(self, name: str, content: bytes) -> bool:
         """Create a file unless it is there; whether this call created it. Raises RunError."""
         system, path = self._at(name)
-        try:
-            if self.url.partition("://")[0] in _ATOMIC_OPEN:
-                system.makedirs(system._parent(path), exist_ok=True)
-                with system.open(path, "xb") as file:
-                    file.write(content)
-            else:
-                system.pipe_file(path, content, mode="create")
-        except FileExistsError:
-            return False
-        except OSError as error:
-            raise self._unusable(name, error) from error
+        with self._told(name):
+            try:
+                if self._is_folder:
+                    system.makedirs(system._parent(path), exist_ok=True)
+                    with system.open(path, "xb") as file:
+                        file.write(content)
+                else:
+                    system.pipe_file(path, content, mode="create")
+            except FileExistsError:
+                return False
+            except OSError:  # a server that does not say why it refused, or creations that crossed
+                system.invalidate_cache()
+                if system.exists(path):
+                    return False
+                raise
         return True
 
     def write(self, name: str, content: bytes) -> None:
         """Write a whole file, in the place of one that is there; raises RunError."""
         system, path = self._at(name)
-        try:
-            if self.url.partition("://")[0] in _ATOMIC_OPEN:  # a folder: readers see it half
+        with self._told(name):
+            if self._is_folder:  # readers see it half
                 system.makedirs(system._parent(path), exist_ok=True)
                 system.pipe_file(f"{path}.{os.getpid()}.tmp", content)
                 system.mv(f"{path}.{os.getpid()}.tmp", path)
             else:
                 system.pipe_file(path, content)
-        except OSError as error:
-            raise self._unusable(name, error) from error
 
     def read(self, name: str) -> bytes:
         """Read a whole file; raises FileNotFoundError and RunError."""
         system, path = self._at(name)
-        try:
+        with self._told(name, FileNotFoundError):
             content: bytes = system.cat_file(path)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise self._unusable(name, error) from error
         return content
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there; raises RunError."""
         system, path = self._at(name)
-        try:
+        with suppress(FileNotFoundError), self._told(name, FileNotFoundError):
             system.rm_file(path)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self._unusable(name, error) from error
 
     def list(self, below: str = "") -> list[str]:
         """Return the names of all files below a name, sorted; raises RunError."""
         system, path = self._at(below)
         root = system._strip_protocol(self.url).rstrip("/") + "/"
-        try:
+        found: list[str] = []
+        with suppress(FileNotFoundError), self._told(below, FileNotFoundError):
             system.invalidate_cache()
             found = system.find(path)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise self._unusable(below, error) from error
         return sorted(str(name).removeprefix(root) for name in found if not name.endswith(".tmp"))
 
     def check(self) -> None:
@@ -137,18 +129,28 @@ class Store:
         if not created or again:
             raise RunError(f"{self.url} creates one file twice; give {_SYNCED}.")
 
+    @property
+    def _is_folder(self) -> bool:
+        return self.url.partition("://")[0] in _ATOMIC_OPEN
+
     def _at(self, name: str) -> tuple[Any, str]:
-        try:
+        with self._told(name):
             system, path = fsspec.core.url_to_fs(self.url)
-        except (ImportError, OSError, ValueError) as error:
-            raise self._unusable(name, error) from error
         return system, f"{path.rstrip('/')}/{name}".rstrip("/")
 
-    def _unusable(self, name: str, error: Exception) -> RunError:
-        return RunError(
-            f"the store {self.url} cannot be used ({name or 'its list'}: {error}); check its name, "
-            f"that it is reached from here, and that these credentials may read, write and list."
-        )
+    @contextmanager
+    def _told(self, name: str, *expected: type[Exception]) -> Iterator[None]:
+        """Make a RunError of what goes wrong, unless it is expected."""
+        try:
+            yield
+        except expected:
+            raise
+        except Exception as error:  # each backend has errors of its own
+            raise RunError(
+                f"the store {self.url} cannot be used ({name or 'its list'}: {error}); check its "
+                f"name, that it is reached from here, and that these credentials may read, write "
+                f"and list."
+            ) from error
 
 
 def working_folder(store: Store) -> Path:

@@ -3,9 +3,12 @@
 import errno
 import json
 import threading
+import uuid
 from dataclasses import asdict, replace
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import _registry, get_filesystem_class
 from rich.console import Console
 
 from raylab.errors import ConfigError, RunError, RunExistsError, RunNotFoundError
@@ -37,10 +40,36 @@ CARTPOLE = Experiment(
 )
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "s3"])
 def store(request, tmp_path):
-    place = tmp_path / "store" if request.param == "local" else f"/{tmp_path.name}"
-    return Store(f"{request.param}://{place}")
+    match request.param:
+        case "local":
+            return Store(f"local://{tmp_path}/store")
+        case "memory":
+            return Store(f"memory:///{tmp_path.name}")
+        case "s3":
+            return Store(f"s3://{request.getfixturevalue('bucket')}/runs")
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A bucket of a server on the loopback that speaks S3, conditional creation included."""
+    why = "no store on S3 is tried: pip install s3fs 'moto[server]'"
+    s3fs = pytest.importorskip("s3fs", reason=why)
+    server = pytest.importorskip("moto.server", reason=why).ThreadedMotoServer("127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in (
+        *(("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")),
+        *(("AWS_DEFAULT_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", f"http://{host}:{port}")),
+    ):
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    name = uuid.uuid4().hex  # buckets outlive the server
+    s3fs.S3FileSystem().mkdir(name)
+    yield name
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
 
 
 @pytest.fixture
@@ -86,6 +115,50 @@ def test_a_store_that_may_not_be_written_says_what_to_do(tmp_path):
 
     with pytest.raises(RunError, match=r"cannot be used .*credentials may read, write and list"):
         Store(f"local://{tmp_path}/file/runs").check()
+
+
+class Backend(MemoryFileSystem):
+    """Refuses to create twice without saying why, and has errors of its own; some backends do."""
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(path.replace("abfss://", "memory://"))
+
+    def pipe_file(self, path, value, mode="overwrite", **kwargs):
+        if mode == "create" and self.exists(path):
+            raise OSError(errno.EINVAL, "HTTP 412")
+        super().pipe_file(path, value, mode=mode, **kwargs)
+
+    def cat_file(self, path, **kwargs):
+        raise BackendError("no route to host")
+
+
+class BackendError(Exception):
+    """No OSError."""
+
+
+def test_errors_of_a_backend_are_told_and_a_refused_creation_is_none(monkeypatch, tmp_path):
+    monkeypatch.setitem(_registry, "abfss", Backend)
+    store = Store(f"abfss://{tmp_path.name}")
+
+    store.check()
+
+    with pytest.raises(RunError, match=r"cannot be used \(x: no route to host\); check its name"):
+        store.read("x")
+
+
+def test_a_bucket_that_is_not_there_says_what_to_do(bucket):
+    with pytest.raises(RunError, match=r"cannot be used .*credentials may read, write and list"):
+        Store("s3://no-such-bucket/runs").check()
+
+
+def test_a_server_that_is_not_reached_says_what_to_do(bucket, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    get_filesystem_class("s3").clear_instance_cache()
+
+    with pytest.raises(RunError, match=r"its list: .*127.0.0.1:1.*; check its name, that it is"):
+        Store(f"s3://{bucket}/runs").list()
 
 
 def test_a_mirror_copies_what_is_new_and_removes_what_is_gone(store, tmp_path):
