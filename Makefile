@@ -22,7 +22,7 @@ PEERS ?= sb3 cleanrl-style rllib
 DEMO_RUNS := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: help demo install install-dev test test-slow lint types contracts pytest fix \
-	faults bench bench-ppo bench-levers bench-system bench-dqn bench-replay bench-tpch bench-frame \
+	faults load detection bench bench-ppo bench-levers bench-system bench-dqn bench-replay bench-tpch bench-frame \
 	conformance bench-control constraints clean
 
 help: ## list the targets
@@ -80,6 +80,12 @@ fix: install-dev ## repair what can be repaired: style, import order, format
 
 faults: install-dev ## twenty random schedules of kills on three nodes; writes docs/cluster/faults.md
 	$(BIN)/python -m tests.faults
+
+load: install-dev ## nightly: a sweep of 200 runs, its driver killed; writes docs/cluster/load.json
+	$(BIN)/python -m tests.cluster load
+
+detection: install-dev ## when a lost node is noticed; writes docs/cluster/detection.json
+	$(BIN)/python -m tests.cluster detection
 
 # --- benchmarks: each writes benchmarks/results/<name>.json --------------------------------
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.cluster.nodes import Nodes
@@ -19,6 +20,7 @@ from tests.faults.scenario import wait_for
 ROOT = Path(__file__).resolve().parents[2]
 AGENT_STEPS = 5_000
 LIMIT_S = 1_500
+FIFTHS = 5
 MOST_BYTES = 4 << 30  # of all of Ray's processes together
 
 
@@ -33,8 +35,8 @@ def main(folder: Path, settings: int, seeds: int) -> None:
     from raylab.experiment import list_runs
 
     runtime.connect(nodes.address)
-    memory = Memory()
     runs_dir = folder / "runs"
+    memory = Memory(lambda: finished(runs_dir) * FIFTHS // count)
     began = time.monotonic()
 
     first = start(nodes.address, runs_dir, settings, seeds)
@@ -57,14 +59,15 @@ def main(folder: Path, settings: int, seeds: int) -> None:
     assert len(re.findall(r"\[.*, .*\]", said)) >= settings, said  # an interval for each setting
     wait_for(lambda: not left_over(state), "the end of what the sweep started", 60)
     assert not list(runs_dir.glob("*/.tune-*")), list(runs_dir.glob("*/.tune-*"))
-    assert memory.largest < MOST_BYTES
+    print("largest memory, fifth by fifth:", memory.largest, flush=True)
+    assert max(memory.largest) < MOST_BYTES
     measured = {
         "runs": count,
         "agent_steps_each": AGENT_STEPS,
         **killed,
         "seconds": seconds,
         "runs_trained_again": len(again),
-        "largest_memory_bytes": memory.largest,
+        "largest_memory_bytes_by_fifth": memory.largest[:FIFTHS],
         "load_average": os.getloadavg()[0],  # with whatever else ran on the machine
     }
     print(json.dumps(measured))
@@ -104,11 +107,12 @@ def left_over(state) -> list[str]:
 
 
 class Memory(threading.Thread):
-    """Samples the resident memory of all processes of this namespace."""
+    """Samples the resident memory of all processes of this namespace, by fifths of the runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, fifth: Callable[[], int]) -> None:
         super().__init__(daemon=True)
-        self.largest = 0
+        self.largest = [0] * (FIFTHS + 1)  # the last one when all runs have ended
+        self._fifth = fifth
         self.start()
 
     def run(self) -> None:
@@ -119,7 +123,8 @@ class Memory(threading.Thread):
                     total += int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
                 except (OSError, IndexError):
                     continue
-            self.largest = max(self.largest, total)
+            fifth = self._fifth()
+            self.largest[fifth] = max(self.largest[fifth], total)
             time.sleep(1.0)
 
 

@@ -4,28 +4,55 @@ The head has no cores, so that what trains or computes is on nodes that can be l
 """
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-# A silent node is declared dead within 2 + 1 + 4 x 1 = 7 seconds.
 HEALTH = {
     "RAY_health_check_initial_delay_ms": "2000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "1000",
     "RAY_health_check_failure_threshold": "4",
 }
-DETECTION_S = 7.0
 TOKEN = "b" * 64
+
+
+def promised_s(health: Mapping[str, str]) -> float:
+    """Within how many seconds a node that answers nothing is declared dead.
+
+    The next check begins a period after the last sign of life; each is given up after the timeout,
+    and the one after it begins a period later.
+    """
+    period, timeout, threshold = (
+        int(health[f"RAY_health_check_{name}"])
+        for name in ("period_ms", "timeout_ms", "failure_threshold")
+    )
+    return threshold * (period + timeout) / 1000
+
+
+def health_of(cluster_file: Path) -> dict[str, str]:
+    """Return the settings of the health checks that a cluster.yaml exports."""
+    return dict(re.findall(r"export (RAY_health_check_\w+)=(\d+)", cluster_file.read_text()))
 
 
 class Nodes:
     """A head, kept in a Redis if asked for, and workers of one core each."""
 
-    def __init__(self, folder: Path, workers: int, *, redis: bool, state_api: bool = False) -> None:
-        os.environ.update(HEALTH)
+    def __init__(
+        self,
+        folder: Path,
+        workers: int,
+        *,
+        redis: bool,
+        state_api: bool = False,
+        health: Mapping[str, str] = HEALTH,
+    ) -> None:
+        os.environ.update(health)
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
         self._redis = _start_redis(folder) if redis else None
         from ray.cluster_utils import Cluster
@@ -60,12 +87,20 @@ class Nodes:
         nodes = sorted(self._cluster.worker_nodes, key=lambda node: _raylet(node) != parent(pid))
         self._cluster.remove_node(nodes[0], allow_graceful=False)
 
-    def freeze(self, pid: int) -> None:
-        """Stop the raylet of a process's node: it answers nothing, and closes no connection."""
-        [raylet] = [
-            _raylet(node) for node in self._cluster.worker_nodes if _raylet(node) == parent(pid)
-        ]
-        os.kill(raylet, signal.SIGSTOP)
+    def strike(self, pid: int, number: signal.Signals) -> Any:
+        """Send a signal to the raylet of a process's node, and to nothing else; return the node.
+
+        After a SIGSTOP it answers nothing, and closes no connection.
+        """
+        [node] = [node for node in self._cluster.worker_nodes if _raylet(node) == parent(pid)]
+        os.kill(_raylet(node), number)
+        if number == signal.SIGKILL:  # a zombie would look alive to what it has started
+            node.all_processes["raylet"][0].process.wait()
+        return node
+
+    def clear(self, node: Any) -> None:
+        """End what is left of a node, and count it no more."""
+        self._cluster.remove_node(node, allow_graceful=False)
 
     def restart_gcs(self) -> None:
         """Kill the head's control process; it is started again a second later."""

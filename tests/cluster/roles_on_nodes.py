@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from raylab.experiment import Checkpointing, Placement
+from tests.cluster.nodes import Nodes
 from tests.cluster.several_nodes import Training, start
 from tests.faults.scenario import LIMIT_S, wait_for, wait_for_checkpoints
 from tests.faults.test_roles import ASYNC, SHARDS, assert_every_update_once, log_of
@@ -99,6 +101,70 @@ def lost_fragments(folder: Path) -> None:
     print("dropped", training.run.metrics()["faults/fragments_dropped"].max())
 
 
+def dqn_learns(folder: Path) -> None:
+    """DQN with two shards of replay solves CartPole on three nodes."""
+    start(folder, 3)
+    solve(folder, dqn())
+
+
+def dqn_learns_without_a_node(folder: Path) -> None:
+    """It does so, too, when the node of a worker and its shard is lost and none takes its place."""
+    solve(folder, dqn(), lose_one_of=start(folder, 3))
+
+
+def ppo_learns(folder: Path) -> None:
+    """PPO in step solves CartPole on three nodes."""
+    start(folder, 3)
+    solve(folder, ppo())
+
+
+def ppo_learns_without_a_node(folder: Path) -> None:
+    """It does so, too, when the node of a worker is lost and none takes its place."""
+    solve(folder, ppo(), lose_one_of=start(folder, 3))
+
+
+def dqn():
+    """DQN that learns CartPole in 60,000 agent steps: a learner, two workers and two shards."""
+    from tests.learning.test_shards import EXPERIMENT
+
+    # Half a core a worker: where one is lost there is room for two.
+    placement = Placement(kind="async", workers=2, worker_cores=0.5, replay_shards=2, threads=1)
+    return replace(EXPERIMENT, placement=placement)
+
+
+def ppo():
+    """PPO that learns CartPole in 100,000 agent steps: a learner and two workers."""
+    from raylab.rl.algorithms.ppo import PPO
+    from tests.learning.test_shards import EXPERIMENT
+
+    return replace(
+        EXPERIMENT,
+        algorithm=PPO.classic_control(),
+        until=replace(EXPERIMENT.until, agent_steps=100_000),
+        placement=Placement(kind="sync", workers=2, worker_cores=0.5, threads=1),
+    )
+
+
+def solve(folder: Path, experiment, *, lose_one_of: Nodes | None = None) -> None:
+    """Train to the bar of 475; lose the node of a worker when a fifth is trained, if asked for."""
+    experiment = replace(experiment, checkpointing=Checkpointing(every_agent_steps=4_000))
+    with begin(folder, experiment, limit_s=450.0) as training:
+        wait_for_checkpoints(training.path, 1)
+        record = training.run.environment
+        nodes = {node_of(process["pid"]) for process in (record["process"], *record["workers"])}
+        assert len(nodes) == (3 if experiment.placement.kind == "async" else 2), nodes
+        if lose_one_of is not None:
+            wait_for_checkpoints(training.path, 3)
+            lose_one_of.lose(record["workers"][1]["pid"])
+    run = training.run
+    print(log_of(training.path))
+    print(run.status["agent_steps"], run.status["cause"], run.evaluations()[-1]["mean"])
+    assert (run.state, run.status["attempt"]) == ("finished", 1)
+    assert run.evaluations()[-1]["mean"] >= 400
+    if lose_one_of is not None:
+        assert "rollout worker 1" in log_of(training.path), "the node was lost too late"
+
+
 def check(training, *, exact: bool, agent_steps: int = 64) -> None:
     """The run has ended in its first attempt, with the right counts."""
     status = training.run.status
@@ -108,9 +174,9 @@ def check(training, *, exact: bool, agent_steps: int = 64) -> None:
     print(log_of(training.path))
 
 
-def begin(folder: Path, experiment) -> Training:
+def begin(folder: Path, experiment, **limit) -> Training:
     """Train beside the scenario."""
-    return Training(folder, "", replace(experiment, runs_dir=str(folder / "runs")))
+    return Training(folder, "", replace(experiment, runs_dir=str(folder / "runs")), **limit)
 
 
 def node_of(pid: int) -> int:
@@ -118,7 +184,10 @@ def node_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-SCENARIOS = (spread, killed_supervisor, too_small, lost_node, lost_fragments)
+SCENARIOS = (
+    *(spread, killed_supervisor, too_small, lost_node, lost_fragments),
+    *(dqn_learns, dqn_learns_without_a_node, ppo_learns, ppo_learns_without_a_node),
+)
 
 if __name__ == "__main__":
     {f.__name__: f for f in SCENARIOS}[sys.argv[2]](Path(sys.argv[1]))

@@ -10,6 +10,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from raylab.cli import main
 from raylab.errors import ConfigError
 from raylab.runtime import cluster_file
+from tests.cluster.nodes import health_of, promised_s
 
 LOCAL = Path("cluster.yaml")
 AWS = Path("docs/cluster/aws.yaml")
@@ -50,6 +51,17 @@ def test_kubernetes_runs_the_pinned_ray():
     head = content["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0]
     worker = content["spec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]
     assert head["env"] == worker["env"]
+
+
+def test_the_guide_promises_what_the_settings_of_health_checks_give():
+    health = health_of(LOCAL)
+    content = yaml.safe_load(KUBERAY.read_text())
+    head = content["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0]
+    variables = {each["name"]: each["value"] for each in head["env"]}
+
+    assert len(health) == 4
+    assert health.items() <= variables.items()
+    assert f"noticed within {promised_s(health):g} s" in Path("docs/cluster/README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,14 @@ def test_mistakes_are_named_with_a_way_out(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_lost_node_is_noticed_in_the_promised_time(tmp_path):
+    said = run_alone("detection.py", tmp_path, 1, timeout_s=380)
+
+    assert said.rstrip().endswith("all is well")
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_two_hundred_experiments_survive_their_driver(tmp_path):
     said = run_alone("load.py", tmp_path, 40, 5, timeout_s=3000)

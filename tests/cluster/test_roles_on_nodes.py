@@ -6,11 +6,15 @@ from tests.cluster.namespace import run_alone
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "promise", ["spread", "killed_supervisor", "too_small", "lost_node", "lost_fragments"]
+    "promise",
+    [
+        *("spread", "killed_supervisor", "too_small", "lost_node", "lost_fragments"),
+        *("dqn_learns", "dqn_learns_without_a_node", "ppo_learns", "ppo_learns_without_a_node"),
+    ],
 )
 def test_roles_on_nodes(promise, tmp_path):
-    said = run_alone("roles_on_nodes.py", tmp_path, promise, timeout_s=280)
+    said = run_alone("roles_on_nodes.py", tmp_path, promise, timeout_s=580)
 
     assert said.rstrip().endswith("all is well")
