@@ -17,4 +17,4 @@ from tests.cluster.namespace import run_alone
 def test_roles_on_nodes(promise, tmp_path):
     said = run_alone("roles_on_nodes.py", tmp_path, promise, timeout_s=580)
 
-    assert said.rstrip().endswith("all is well")
+    assert "all is well" in said.splitlines()  # Ray may say something behind it
