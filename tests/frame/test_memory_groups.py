@@ -21,6 +21,7 @@ NUMBERS = [0.0, 1.5, -2.25, 0.1, 1e300, float("inf"), float("nan")]
 def small_frames_are_grouped_so(monkeypatch: pytest.MonkeyPatch, lazy: None) -> list[bool]:
     """Notes for each groupby of the engine whether its groups were found in memory."""
     monkeypatch.setattr(memory_groups, "_FEWEST_ROWS", 1)
+    monkeypatch.setattr(memory_groups, "_FEW_GROUPS", 0)
     noted: list[bool] = []
     own: Any = memory_groups.groups_in_memory
 
@@ -113,6 +114,20 @@ def test_rows_that_are_filtered_or_computed_are_the_engines(
 
     pandas.testing.assert_series_equal(found, frame[frame.x > 1].groupby("k").x.sum())
     assert small_frames_are_grouped_so == [False]
+
+
+def test_few_groups_by_whole_numbers_are_the_engines(
+    monkeypatch: pytest.MonkeyPatch, small_frames_are_grouped_so: list[bool]
+) -> None:
+    monkeypatch.setattr(memory_groups, "_FEW_GROUPS", 4)
+    frame = pandas.DataFrame({"k": [1, 5, 1, 4], "j": [1, 4, 4, 1], "x": [1.0, 2.0, 3.0, 4.0]})
+    df = pd.from_pandas(frame)
+
+    for key in ("j", "k"):
+        found = df.groupby(key).x.sum().to_pandas()
+        pandas.testing.assert_series_equal(found, frame.groupby(key).x.sum())
+
+    assert small_frames_are_grouped_so == [False, True]
 
 
 def test_many_keys_whose_codes_do_not_fit_are_the_engines() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,18 +33,23 @@ class Codes:
     """A key of each row.
 
     Attributes:
-        values: int64 [rows], from 0 to size; -1 where the key is missing.
+        numbers: int64 [rows], the codes with ``least`` added.
         size: one more than the largest code.
         least: of whole numbers, what code 0 stands for.
         texts: of strings, what the codes stand for, in order.
         complete: no key is missing.
     """
 
-    values: Array
+    numbers: Array
     size: int
     least: int = 0
     texts: pl.Series | None = None
     complete: bool = True
+
+    @cached_property
+    def values(self) -> Array:
+        """The codes, int64 [rows], below size; -1 where the key is missing."""
+        return self.numbers - self.least if self.least else self.numbers
 
     def decoded(self, name: str, codes: Array, dtype: pl.DataType) -> pl.Series:
         """The keys that codes stand for."""
@@ -66,7 +72,7 @@ def codes_of(values: Any, most: int) -> Codes | None:
     least, greatest = int(values.min()), int(values.max())
     if greatest - least >= most:
         return None
-    return Codes(values if least == 0 else values - least, greatest - least + 1, least)
+    return Codes(values, greatest - least + 1, least)
 
 
 def _of_texts(texts: Any) -> Codes:
@@ -93,9 +99,11 @@ def _of_texts(texts: Any) -> Codes:
 
 def _encoded(texts: Any) -> tuple[Any, list[Any]]:
     """The distinct strings, and which of them stands where, chunk by chunk."""
-    encoded = texts.dictionary_encode().unify_dictionaries()
+    encoded = texts.dictionary_encode()
     if not encoded.num_chunks:
         return pa.array([], type=texts.type), []
+    if len({len(chunk.dictionary) for chunk in encoded.chunks}) > 1:  # not the same for all
+        encoded = encoded.unify_dictionaries()
     return encoded.chunk(0).dictionary, [chunk.indices for chunk in encoded.chunks]
 
 
@@ -125,6 +133,7 @@ def taken_apart(keys: Sequence[Codes], codes: Array) -> list[Array]:
     """The codes of each key from codes for all of them."""
     parts: list[Array] = []
     for key in keys[:0:-1]:
-        codes, part = np.divmod(codes, key.size)
-        parts.append(part)
+        above = codes // key.size  # by a scalar, which NumPy makes a product
+        parts.append(codes - above * key.size)
+        codes = above
     return [codes, *reversed(parts)]

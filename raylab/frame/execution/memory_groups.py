@@ -6,7 +6,10 @@ pandas' arrays as they are, codes cost a tenth of it, and pandas' loops give pan
 
 from __future__ import annotations
 
+import functools
 import importlib
+import itertools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,13 +20,16 @@ from raylab.frame.execution.codes import POOL, Array, Codes, codes_of, combined,
 from raylab.frame.kernels.types import physical
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import Aggregate, AggregateCall, Node, Project, Scan
-from raylab.frame.plan.schema import FLOAT64, INT64
+from raylab.frame.plan.schema import FLOAT64, INT64, STR
 from raylab.frame.sources.memory import PandasSource
 
 _loops: Any = importlib.import_module("pandas._libs.groupby")
 
 _FEWEST_ROWS = 50_000
 """With fewer rows the engine is as fast."""
+
+_FEW_GROUPS = 1024
+"""Up to so many groups by whole numbers fit the table that the engine keeps at hand."""
 
 _SPREAD = 2
 """So many codes for each row are worth the memory; beyond, the codes are sorted."""
@@ -36,17 +42,30 @@ def groups_in_memory(node: Aggregate, *, ordered: bool) -> pl.DataFrame | None:
         return None
     source, names = found
     rows = source.rows
-    keys = [codes_of(source.array(names[name]), _SPREAD * rows) for name in _keys(node)]
-    known = [key for key in keys if key is not None]
-    if len(known) < len(keys) or not (node.dropna or all(key.complete for key in known)):
+    keys = _codes([source.array(names[name]) for name in _keys(node)], _SPREAD * rows)
+    if keys is None or not (node.dropna or all(key.complete for key in keys)):
         return None
-    whole = combined(known)
+    whole = combined(keys)
     if whole is None:
         return None
     arrays = {name: source.array(names[name]) for name in _arguments(node)}
     if whole.size <= _SPREAD * rows:
-        return _dense(node, known, whole, arrays)
-    return _sorted(node, known, whole, arrays)
+        return _dense(node, keys, whole, arrays)
+    return _sorted(node, keys, whole, arrays)
+
+
+def _codes(columns: list[Any], most: int) -> list[Codes] | None:
+    """The codes of all keys; None where one has none, or where the engine is as fast."""
+    found: dict[int, Codes] = {}
+    for i in sorted(range(len(columns)), key=lambda i: columns[i].dtype == STR):  # texts last
+        codes = codes_of(columns[i], most)
+        if codes is None:
+            return None
+        found[i] = codes
+    by_text = any(codes.texts is not None for codes in found.values())
+    if not by_text and math.prod(codes.size for codes in found.values()) <= _FEW_GROUPS:
+        return None
+    return [found[i] for i in range(len(columns))]
 
 
 def _arrays(node: Aggregate) -> tuple[PandasSource, dict[str, str]] | None:
@@ -120,18 +139,29 @@ def _computed(
             return np.bincount(labels, minlength=groups)
         return np.bincount(labels + 1, minlength=groups + 1)[1:]
 
-    work: list[Callable[[], Array]] = [sizes]
     calls = [c for _, c in node.calls if c.function != "size"]
-    for call in calls:
-        values, loop = arrays[_named(call)], LOOPS[call.function]
-        work.append(_bound(loop, values, labels, groups, dict(call.params)))
-    first, *rest = POOL.map(lambda run: run(), work)
+    work = [[sizes], *(_parts(call, arrays[_named(call)], labels, groups) for call in calls)]
+    done = POOL.map(lambda run: run(), itertools.chain.from_iterable(work))
+    first, *rest = [np.concatenate([next(done) for _ in parts]) for parts in work]
     results = iter(rest)
     return [first, *(first if c.function == "size" else next(results) for _, c in node.calls)]
 
 
-def _bound(loop: Any, values: Array, labels: Array, groups: int, params: Any) -> Any:
-    return lambda: loop(values, labels, groups, **params)
+def _parts(
+    call: AggregateCall, values: Array, labels: Array, groups: int
+) -> list[Callable[[], Array]]:
+    """What computes an aggregation: in one part, or one for each half of the groups.
+
+    The loops leave out labels of -1, and read outside of their memory for smaller ones.
+    """
+    loop: Any = functools.partial(LOOPS[call.function], **dict(call.params))
+    if call.function != "median" or groups < 2:
+        return [lambda: loop(values, labels, groups)]
+    middle = groups // 2
+    return [
+        lambda: loop(values, np.where(labels < middle, labels, -1), middle),
+        lambda: loop(values, np.where(labels < middle, -1, labels - middle), groups - middle),
+    ]
 
 
 def _named(call: AggregateCall) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from raylab.frame.execution import engine
+from raylab.frame.execution.codes import POOL
 from raylab.frame.execution.conversion import to_array, to_index, to_positions
 from raylab.frame.facade.base import EMPTY, WRAPPERS, LazyObject, become, check_budget
 from raylab.frame.facade.memory import frame_in_memory
@@ -272,6 +273,9 @@ def without_rows(state: FrameState) -> pd.DataFrame:
 EMPTY[FrameState] = without_rows
 
 
+_MANY_ROWS = 1 << 19
+"""From so many rows on columns are converted side by side."""
+
 Kernel: TypeAlias = Callable[[], pd.DataFrame | None]
 _KERNEL = "_kernel"
 
@@ -317,9 +321,12 @@ def frame_of(state: FrameState, node: Node, rows: Any, index: pd.Index) -> pd.Da
         rows: all or some rows of the node.
         index: their labels.
     """
+    dtypes = [dtype_of(node.schema[label]) for label in state.columns]
+    convert = POOL.map if len(index) >= _MANY_ROWS else map
+    columns = convert(to_array, (rows[label] for label in state.columns), dtypes)
     arrays = {
-        label: _as_typed(to_array(rows[label], dtype_of(node.schema[label])), index)
-        for label in state.columns
+        label: _as_typed(column, index)
+        for label, column in zip(state.columns, columns, strict=True)
     }
     frame = pd.DataFrame(arrays, index=index, copy=False)
     if state.columns_name is not None:
