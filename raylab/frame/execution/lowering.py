@@ -329,7 +329,11 @@ def _distinct(node: Distinct, lowering: Lowering, ordered: bool) -> pl.LazyFrame
 @lower_node.register
 def _explode(node: Explode, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
     pieces = pl.col(node.column).struct.field(PIECES).alias(node.column)
-    return lowering.lower(node.child, ordered=ordered).with_columns(pieces).explode(node.column)
+    return (
+        lowering.lower(node.child, ordered=ordered)
+        .with_columns(pieces)
+        .explode(node.column, empty_as_null=True)
+    )
 
 
 def _without_nan(frame: pl.LazyFrame, schema: Schema, names: tuple[str, ...]) -> pl.LazyFrame:

@@ -52,7 +52,11 @@ class LazyCompanion:
 
     @classmethod
     def _standing(
-        cls, state: Any, set_up: Callable[[Any], Any], owner: Owner | None = None
+        cls,
+        state: Any,
+        set_up: Callable[[Any], Any],
+        owner: Owner | None = None,
+        like: Any = None,
     ) -> Self:
         """An object over a state.
 
@@ -60,9 +64,11 @@ class LazyCompanion:
             state: for native methods.
             set_up: gives pandas' own object over a state, when it is needed.
             owner: what is followed; None for a companion whose rows are fixed.
+            like: whose attrs its results get.
         """
         companion = object.__new__(cls)
         companion.__dict__.update(_lazy_state=state, _set_up=set_up, _owner=owner)
+        companion.__dict__["_attrs"] = getattr(like, "__dict__", {}).get("_attrs")
         return companion
 
     def _state(self, operation: str = "") -> Any:
@@ -84,6 +90,10 @@ class LazyCompanion:
 
     def _use(self, operation: str, arguments: dict[str, Any]) -> None:
         """Takes note of a native operation that was done."""
+
+    def _like(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Whose attrs a result gets."""
+        return self
 
     def _as_set_up(self, set_up: Callable[[Any], Any]) -> Any:
         """Pandas' own object over what was seen."""
@@ -121,7 +131,7 @@ class LazyAccessor(LazyCompanion):
     @classmethod
     def _of(cls, series: Any, name: str, state: Any) -> Self:
         """The accessor of a series with this state."""
-        accessor = cls._standing(state, lambda _: own_accessor(series, name), Owner(series))
+        accessor = cls._standing(state, lambda _: own_accessor(series, name), Owner(series), series)
         accessor.__dict__["__frozen"] = True  # pandas refuses new attributes then
         return accessor
 
@@ -147,6 +157,7 @@ _OWN = frozenset(
         "_owner",
         "_followed",
         "_use",
+        "_like",
         "_as_set_up",
         "_catch_up",
         "_of",

@@ -8,7 +8,7 @@ import pandas as pd
 from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame.facade.base import native
-from raylab.frame.facade.grouping import GroupState, aggregated, one_function
+from raylab.frame.facade.grouping import GroupState, aggregated, one_function, size
 from raylab.frame.facade.labelling import labelled
 from raylab.frame.facade.selection import label_list
 from raylab.frame.plan.schema import NotNative
@@ -26,6 +26,8 @@ def aggregate_frame(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
         return aggregated(group, calls)
     if kwargs:
         raise NotNative("arguments of aggregation functions")
+    if func == "size":
+        return size(group)
     if isinstance(func, list):
         func = dict.fromkeys(group.values, func)
     if isinstance(func, dict) and any(isinstance(f, list) for f in func.values()):
@@ -62,8 +64,22 @@ def _several_each(group: GroupState, functions: dict[Any, Any]) -> Any:
     calls: dict[str, tuple[str, str, dict[str, Any]]] = {
         f"{i}": (column, function, {}) for i, (column, function) in enumerate(pairs)
     }
-    labels: Any = pd.MultiIndex.from_tuples(pairs)
-    return labelled(aggregated(group, calls), labels)
+    given = [f if isinstance(f, list) else [f] for f in functions.values()]
+    known = {function for _, function in pairs}
+    # pandas keeps the order that all columns share.
+    listed = pd.Index(given[0] if all(f == given[0] for f in given) else sorted(known))
+    return labelled(aggregated(group, calls), _paired(pairs, listed))
+
+
+def _paired(pairs: list[tuple[str, str]], functions: pd.Index) -> pd.MultiIndex:
+    """The labels of columns and functions, stored as they appear and as pandas lists them."""
+    columns: Any = pd.Index(list(dict.fromkeys(column for column, _ in pairs)))
+    levels: Any = [columns, functions]
+    codes: Any = [
+        level.get_indexer(list(labels))
+        for level, labels in zip(levels, zip(*pairs, strict=True), strict=True)
+    ]
+    return pd.MultiIndex(levels, codes)
 
 
 @native(SeriesGroupBy, name="agg")

@@ -157,9 +157,14 @@ WRAPPERS: dict[type, Callable[..., Any]] = {}
 
 
 def wrap(result: Any, like: Any = None) -> Any:
-    """The face of a state; any other value is the result itself."""
+    """The face of a state; any other value is the result itself. Faces get the attrs of another."""
     wrapper = WRAPPERS.get(type(result))
-    return result if wrapper is None else wrapper(result, like)
+    if wrapper is not None:
+        return wrapper(result, like)
+    attrs = getattr(like, "__dict__", {}).get("_attrs")
+    if attrs and isinstance(result, LazyObject) and result is not like:
+        result.attrs = copy.deepcopy(attrs)
+    return result
 
 
 def native(*owners: type, name: str | None = None) -> Callable[[Native], Native]:
@@ -234,7 +239,8 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
             return self if chained else None
         if follows:
             self._use(name, given)
-        return wrap(result, self)
+            return wrap(result, self._like(name, given))
+        return wrap(result, None if name == "value_counts" else self)
 
     return method
 

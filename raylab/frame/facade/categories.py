@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from raylab.frame.facade.accessors import LazyAccessor
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.base import wrap
 from raylab.frame.facade.state import SeriesState, settle
-from raylab.frame.plan.expressions import Column, Expr, Literal, call
+from raylab.frame.plan.expressions import Column, Expr, Literal, balanced, call
 from raylab.frame.plan.nodes import HIDDEN, Distinct, Filter, Project
 from raylab.frame.plan.schema import NotNative, is_category, is_number_key
 
@@ -120,4 +119,4 @@ def among_numbers(series: SeriesState, values: Any) -> SeriesState:
         raise NotNative("categories among other values than whole numbers")
     tests = [compared(series, value, "eq").expr for value in values]
     none: Expr = Literal(False)
-    return series.mapped(reduce(lambda a, b: call("or", a, b), tests) if tests else none)
+    return series.mapped(balanced("or", tests) if tests else none)

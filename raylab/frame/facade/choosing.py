@@ -25,7 +25,7 @@ from raylab.frame.facade.selection import (
 )
 from raylab.frame.facade.sorting import extreme_rows, sort_index
 from raylab.frame.facade.state import FrameState, RangeSpec, SeriesState, dtype_of
-from raylab.frame.plan.expressions import Expr, Literal, call
+from raylab.frame.plan.expressions import Expr, Literal, balanced, call
 from raylab.frame.plan.nodes import HIDDEN, Distinct
 from raylab.frame.plan.schema import NotNative
 
@@ -90,24 +90,18 @@ def dropna(
         raise NotNative("argument axis")
     labels = list(frame.columns) if subset is None else label_list(frame, subset)
     present: list[Expr] = [call("notna", frame.columns[label]) for label in labels]
+    predicate: Expr
     if thresh is not no_default and thresh is not None:
         if how is not no_default or not isinstance(thresh, int):
             raise NotNative("argument thresh beside how")
         integers: list[Expr] = [call("cast", p, dtype=np.dtype("int64")) for p in present]
-        predicate = call("ge", _reduced("add", integers), Literal(thresh))
+        predicate = call("ge", balanced("add", integers), Literal(thresh))
     elif how in (no_default, "any", "all"):
-        predicate = _reduced("or" if how == "all" else "and", present)
+        predicate = balanced("or" if how == "all" else "and", present)
     else:
         raise NotNative("argument how")
     result = filtered(frame, predicate)
     return replace(result, index=RangeSpec()) if ignore_index else result
-
-
-def _reduced(function: str, parts: list[Expr]) -> Any:
-    result = parts[0]
-    for part in parts[1:]:
-        result = call(function, result, part)
-    return result
 
 
 # --- duplicates ---------------------------------------------------------------------------------
@@ -124,7 +118,9 @@ def _duplicated(frame: FrameState, labels: list[str], keep: Any) -> SeriesState:
         )
         repeated = call("gt", earlier, Literal(0))
     elif keep is False:
-        size = running.over(frame.rows, "of_group", keys[0], keys, dropna=False, aggregate="size")
+        size = running.over(
+            frame.rows, "of_group", Literal(True), keys, dropna=False, aggregate="size"
+        )
         repeated = call("gt", size, Literal(1))
     else:
         raise NotNative("argument keep")

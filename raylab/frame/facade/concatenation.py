@@ -49,6 +49,8 @@ def concat(
     if not isinstance(listed, list | tuple) or not any(_is_lazy(obj) for obj in listed):
         return adopt(pd.concat(objs, **arguments))
     try:
+        if ignore_index and keys is not None:
+            raise NotNative("argument keys beside ignore_index")
         if join not in ("inner", "outer") or kwargs:
             raise NotNative("arguments beyond axis, join, ignore_index, keys and names")
         if isinstance(objs, dict):

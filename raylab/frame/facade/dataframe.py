@@ -18,13 +18,16 @@ from raylab.frame.facade.state import (
     FrameState,
     IndexSpec,
     Levels,
+    Occurring,
     RangeSpec,
     dtype_of,
     value_node,
 )
 from raylab.frame.plan.expressions import Column
-from raylab.frame.plan.nodes import HIDDEN, Node, typed
-from raylab.frame.plan.schema import STR
+from raylab.frame.plan.nodes import HIDDEN, Distinct, Node, Project, typed
+from raylab.frame.plan.schema import STR, same_dtype
+
+_VALUE = f"{HIDDEN}value"
 
 
 class DataFrame(LazyObject, pd.DataFrame):
@@ -354,16 +357,44 @@ def compute_index(spec: IndexSpec, columns: list[Any], state: Any, height: int) 
     if len(levels) == 1:
         return levels[0]
     among = spec.missing_last and any(level.hasnans for level in levels)
-    if not (spec.appearing or among):
+    if not (spec.appearing or among or spec.stored):
         return pd.MultiIndex.from_arrays(levels, names=list(spec.names))
+    stored = spec.stored or (None,) * len(levels)
     parts = [
-        pd.factorize(level, sort=not spec.appearing, use_na_sentinel=not among) for level in levels
+        _coded(level, values, sort=not spec.appearing, among=among)
+        for level, values in zip(levels, stored, strict=True)
     ]
     codes, uniques = zip(*parts, strict=True)
     # Verifying would put missing values beside the values of their level.
     return pd.MultiIndex(
         list(uniques), list(codes), names=list(spec.names), verify_integrity=not among
     )
+
+
+def _coded(level: pd.Index, stored: Any, *, sort: bool, among: bool) -> tuple[Any, Any]:
+    """The codes of a level's values, and the values that it stores.
+
+    Args:
+        level: the value of each row.
+        stored: as in ``Levels.stored``.
+        sort: a level of which nothing else is known stores its values sorted.
+        among: missing values are stored, too.
+    """
+    if isinstance(stored, Occurring):
+        stored = _occurring(stored, among=among)
+    if stored is not None and same_dtype(stored.dtype, level.dtype):
+        codes = stored.get_indexer(level)
+        if np.all((codes >= 0) | level.isna()):
+            return codes, stored
+    return pd.factorize(level, sort=sort, use_na_sentinel=not among)
+
+
+def _occurring(values: Occurring, *, among: bool) -> pd.Index:
+    node = Distinct(Project(values.rows, ((_VALUE, values.expr),)), (_VALUE,))
+    series = engine.execute(node)[_VALUE]
+    found = to_index(series, dtype_of(typed(values.expr, values.rows)), None)
+    found = found if among or values.missing else found.dropna()
+    return found.sort_values() if values.sort else found
 
 
 def range_index(spec: RangeSpec, height: int) -> pd.RangeIndex:

@@ -65,7 +65,7 @@ class LazyProperties(LazyAccessor):
         if state is not None:
             name = _ALIASES.get(name, name)
             try:
-                return wrap(_property(state, name))
+                return wrap(_property(state, name), self)
             except NotNative:
                 pass  # pandas' own answers
         return adopt(super()._delegate_property_get(name))
@@ -101,7 +101,7 @@ class LazyTimedeltaProperties(LazyProperties, TimedeltaProperties):
         if state is None:
             return super().components
         parts = {name: call("timedelta_part", state.expr, part=name) for name in _COMPONENTS}
-        return wrap(FrameState(state.rows, dict(parts), state.index))
+        return wrap(FrameState(state.rows, dict(parts), state.index), self)
 
 
 def properties(series: Any, state: SeriesState) -> LazyProperties:

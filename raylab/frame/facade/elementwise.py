@@ -21,7 +21,7 @@ from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_row
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.literals import literal_field
 from raylab.frame.plan.nodes import Filter, Slice
-from raylab.frame.plan.schema import STR, NotNative, is_category, is_number_key
+from raylab.frame.plan.schema import BOOL, STR, NotNative, is_category, is_number_key
 
 _series_where = support.NATIVE["Series", "where"]
 _series_clip = support.NATIVE["Series", "clip"]
@@ -373,6 +373,10 @@ def map_(series: SeriesState, func: Any = None, na_action: Any = None) -> Series
             raise NotNative(f"mapping to {func.dtype}")
         func = _as_dictionary(func)
     result: SeriesState = _series_map(series, func)
+    if series.field.kind == "str" and result.field.dtype == BOOL:
+        found = Slice(Filter(result.rows, call("notna", result.expr)), 0, 1)
+        if not engine.has_rows(found):
+            raise NotNative("strings none of which is mapped, for which pandas has floats")
     return result
 
 

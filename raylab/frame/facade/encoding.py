@@ -23,7 +23,7 @@ from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_rows, settle
 from raylab.frame.plan.expressions import Expr, call
 from raylab.frame.plan.nodes import AggregateCall
-from raylab.frame.plan.schema import BOOL, NotNative, is_category
+from raylab.frame.plan.schema import BOOL, NotNative, is_category, is_text
 
 _VALUES = "values"
 
@@ -136,8 +136,10 @@ def qcut(x: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
 def _qcut(x: Any, q: Any, labels: Any = None) -> SeriesState:
     series = _numbers(x)
     values = compute_frame(series.frame(_VALUES))[_VALUES]
-    edges = pd.qcut(values, q, labels=False, retbins=True)[1]
-    return _in_bins(series, tuple(np.asarray(edges).tolist()), labels, right=True, lowest=True)
+    edges = np.asarray(pd.qcut(values, q, labels=False, retbins=True)[1])
+    if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+        raise NotNative("edges that are not finite and rising")
+    return _in_bins(series, tuple(edges.tolist()), labels, right=True, lowest=True)
 
 
 # --- get_dummies --------------------------------------------------------------------------------
@@ -194,8 +196,8 @@ def _encoded(frame: FrameState, columns: Any) -> list[str]:
             raise NotNative("columns that are no list")
         return label_list(frame, list(columns))
     fields = frame.settled(frame.columns).fields
-    if any(field.dtype == object for field in fields.values()):
-        raise NotNative("columns of objects")
+    if any(f.dtype == object or (f.kind == "nullable" and is_text(f)) for f in fields.values()):
+        raise NotNative("columns of objects or of nullable strings")
     return [c for c, f in fields.items() if f.kind == "str" or is_category(f.dtype)]
 
 

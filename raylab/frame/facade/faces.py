@@ -41,6 +41,7 @@ from raylab.frame.facade.adoption import adopting
 from raylab.frame.facade.base import install, wrap
 from raylab.frame.facade.dataframe import DataFrame
 from raylab.frame.facade.display import preview, with_real_size
+from raylab.frame.facade.group_keys import own_labels
 from raylab.frame.facade.indexing import INDEXERS
 from raylab.frame.facade.operators import binary, frame_binary, install_operators
 from raylab.frame.facade.selection import set_column
@@ -156,7 +157,7 @@ def _grouping(method: Any) -> Any:
     def grouped(self: Any, by: Any = None, *args: Any, **kwargs: Any) -> Any:
         state = None if by is None else self._state()
         if state is not None:
-            by = grouping.own_labels(state, by)
+            by = own_labels(state, by)
         return method(self, by, *args, **kwargs)
 
     return grouped

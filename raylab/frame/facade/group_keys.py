@@ -8,11 +8,32 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_scalar
 
-from raylab.frame.facade.base import wrap
+from raylab.frame.facade.base import state_of, wrap
 from raylab.frame.facade.indexes import level_positions
 from raylab.frame.facade.positions import computed_index, held
-from raylab.frame.facade.state import FrameState, Levels, SeriesState
+from raylab.frame.facade.state import FrameState, Levels, SeriesState, same_labelled_rows
 from raylab.frame.plan.schema import NotNative, UnknownLabel
+
+
+def own_labels(frame: FrameState, by: Any) -> Any:
+    """The keys with a series that is the frame's own column as its label: pandas does the same."""
+    if isinstance(by, list):
+        return [own_labels(frame, key) for key in by]
+    index = frame.index
+    levels = index.names if isinstance(index, Levels) else (index.name,)
+    return by.name if is_own(frame, by) and by.name not in levels else by
+
+
+def is_own(frame: FrameState, key: Any) -> bool:
+    """Whether a key is a series that is a column of the frame."""
+    if not isinstance(key, pd.Series) or type(key.name) is not str or key.name not in frame.columns:
+        return False
+    try:
+        state = state_of(key)
+    except NotNative:
+        return False
+    own = frame.columns[key.name].fingerprint == state.expr.fingerprint
+    return own and same_labelled_rows(state, frame)
 
 
 def as_keys(frame: FrameState, by: Any, level: Any) -> tuple[FrameState, Any]:

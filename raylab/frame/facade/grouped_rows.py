@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import reduce
 from typing import Any
 
 from pandas.api.extensions import no_default
@@ -21,7 +20,7 @@ from raylab.frame.facade.grouping import (
 from raylab.frame.facade.running import RANKS, fill_limit, filler, over, whole_number
 from raylab.frame.facade.selection import filtered
 from raylab.frame.facade.state import SeriesState
-from raylab.frame.plan.expressions import Expr, Literal, Over, call
+from raylab.frame.plan.expressions import Expr, Literal, Over, balanced, call
 from raylab.frame.plan.schema import NotNative
 
 
@@ -155,6 +154,8 @@ def transform(group: GroupState, func: Any = None) -> Any:
         return _ROW_BY_ROW[func](group)
     if func == "size":
         name = group.selected if isinstance(group.selected, str) else None
+        if name is not None and group.frame.fields[name].kind == "nullable":
+            raise NotNative("sizes of groups of a nullable column, which are nullable")
         return replace(_of_rows(group, "of_group", aggregate="size"), name=name)
     if func not in _OF_GROUP:
         raise NotNative(f"transformation {func!r}")
@@ -200,7 +201,7 @@ def _nth(group: GroupState, n: Any) -> Any:
     for place in map(_number, places):
         position = _over(group, "position", Literal(True), ascending=place >= 0)
         tests.append(call("eq", position, Literal(place if place >= 0 else -place - 1)))
-    return chosen_rows(group, reduce(lambda a, b: call("or", a, b), tests))
+    return chosen_rows(group, balanced("or", tests))
 
 
 _CHANGED = "a frame that was changed since it was grouped"
@@ -224,7 +225,7 @@ class Nth:
         except NotNative as reason:
             with support.falling_back(f"{type(self._groupby).__name__}.nth", str(reason)):
                 return self._own()(n, dropna)
-        return wrap(result)
+        return wrap(result, self._groupby)
 
     def __getitem__(self, n: Any) -> Any:
         state: GroupState | None = self._groupby._state("nth")
@@ -235,7 +236,7 @@ class Nth:
                 if n.step not in (None, 1) or (n.start or 0) < 0 or (n.stop or -1) < 0:
                     raise NotNative("a slice with a step, or counted from the end")
                 n = list(range(n.start or 0, n.stop))
-            return wrap(_nth(state, n))
+            return wrap(_nth(state, n), self._groupby)
         except NotNative as reason:
             with support.falling_back(f"{type(self._groupby).__name__}.nth", str(reason)):
                 return self._own()[n]

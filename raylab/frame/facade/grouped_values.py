@@ -15,7 +15,14 @@ from raylab.frame.facade.labelling import is_label
 from raylab.frame.facade.running import over
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.stacking import interleaved
-from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState, settle
+from raylab.frame.facade.state import (
+    FrameState,
+    Levels,
+    Occurring,
+    RangeSpec,
+    SeriesState,
+    settle,
+)
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.nodes import (
     HIDDEN,
@@ -192,7 +199,9 @@ def _counted(
     name = "proportion" if normalize else "count"
     levels = tuple(Column(name) for name in hidden)
     if group.as_index:
-        return SeriesState(rows, value, name, Levels(levels, (*names, *labels), appearing=True))
+        stored = tuple(Occurring(frame.rows, expr, sort=group.sort) for expr in exprs)
+        index = Levels(levels, (*names, *labels), appearing=True, stored=stored)
+        return SeriesState(rows, value, name, index)
     titles = [*names, *labels]
     if not all(type(title) is str for title in titles) or name in titles:
         raise NotNative("keys without names, or named like the counts")
@@ -226,8 +235,7 @@ def _extreme_values(name: str, *, largest: bool) -> None:
         assert isinstance(index, Levels)  # noqa: S101  it was pinned
         names = tuple(name for name, _ in group.keys)
         exprs = tuple(map(Column, hidden)) + index.exprs
-        levels = Levels(exprs, names + index.names, appearing=True)
-        return SeriesState(rows, Column(label), label, levels)
+        return SeriesState(rows, Column(label), label, Levels(exprs, names + index.names))
 
     native(SeriesGroupBy, name=name)(extremes)
 

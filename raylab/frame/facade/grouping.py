@@ -12,18 +12,18 @@ from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.accessors import LazyCompanion
-from raylab.frame.facade.base import EMPTY, WRAPPERS, LazyObject, native, state_of, wrap
+from raylab.frame.facade.base import EMPTY, WRAPPERS, LazyObject, native, wrap
 from raylab.frame.facade.dataframe import without_rows
 from raylab.frame.facade.following import Owner
-from raylab.frame.facade.group_keys import as_keys
+from raylab.frame.facade.group_keys import as_keys, is_own
 from raylab.frame.facade.positions import over_rows
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import (
     FrameState,
     Levels,
+    Occurring,
     RangeSpec,
     SeriesState,
-    same_labelled_rows,
     same_rows,
     settle,
 )
@@ -82,6 +82,11 @@ class LazyGroupBy(LazyCompanion):
     that moment.
     """
 
+    def _state(self, operation: str = "") -> Any:
+        state = super()._state(operation)
+        as_index = self.__dict__.get("as_index")  # which pandas' code changes for a moment
+        return state if state is None or as_index is None else replace(state, as_index=as_index)
+
     def _followed(self, state: GroupState, now: Any, operation: str) -> GroupState | None:
         keeps = "_kept" in self.__dict__ and not _of_owner(state, operation)
         return None if keeps else followed(state, now)
@@ -98,6 +103,13 @@ class LazyGroupBy(LazyCompanion):
         elif state.labels or state.selected:
             _ = self._obj_with_exclusions  # pandas keeps it itself
 
+    def _like(self, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation in ("agg", "aggregate"):
+            given = arguments.get("func")
+            parts = given.values() if isinstance(given, dict) else (given,)
+            return self if all(isinstance(part, str) for part in parts) else None
+        return None if operation in _WITHOUT_ATTRS else self
+
     def _as_set_up(self, set_up: Callable[[Any], Any]) -> Any:
         own = self.__dict__
         state, kept = own["_lazy_state"], own.get("_kept")
@@ -110,6 +122,14 @@ class LazyGroupBy(LazyCompanion):
             _ = groups._obj_with_exclusions
         return groups
 
+
+_WITHOUT_ATTRS = frozenset(
+    (
+        *("size", "count", "nunique", "quantile", "transform", "cumcount", "ngroup"),
+        *("cumsum", "cumprod", "cummin", "cummax", "rank", "ffill", "bfill", "pct_change"),
+    )
+)
+"""Operations whose results have no attrs in pandas."""
 
 _OF_OWNER = frozenset(
     ("__getitem__", "ewm", "expanding", "filter", "head", "nth", "rolling", "size", "tail")
@@ -140,7 +160,7 @@ class LazySeriesGroupBy(LazyGroupBy, SeriesGroupBy):
 
 def _face(state: GroupState, like: Any = None) -> Any:
     kind = LazySeriesGroupBy if isinstance(state.selected, str) else LazyDataFrameGroupBy
-    return kind._standing(state, pandas_groupby, owner_for(state.selected, like))
+    return kind._standing(state, pandas_groupby, owner_for(state.selected, like), like)
 
 
 def owner_for(selected: Any, like: Any) -> Owner | None:
@@ -202,20 +222,6 @@ def pandas_groupby(state: GroupState) -> Any:
     return groupby[state.selected if isinstance(state.selected, str) else list(state.selected)]
 
 
-def own_labels(frame: FrameState, by: Any) -> Any:
-    """The keys with a series that is the frame's own column as its label: pandas does the same."""
-    if isinstance(by, list):
-        return [own_labels(frame, key) for key in by]
-    if not isinstance(by, pd.Series) or type(by.name) is not str or by.name not in frame.columns:
-        return by
-    try:
-        state = state_of(by)
-    except NotNative:
-        return by
-    own = frame.columns[by.name].fingerprint == state.expr.fingerprint
-    return by.name if own and same_labelled_rows(state, frame) else by
-
-
 def _fixed(key: Any) -> Any:
     """A key that later changes of a series do not reach."""
     return key.copy(deep=False) if isinstance(key, pd.Series) else key
@@ -231,10 +237,11 @@ def groupby(
     observed: bool = True,
     dropna: bool = True,
 ) -> GroupState:
+    own = [key for key in (by if isinstance(by, list) else [by]) if is_own(frame, key)]
+    labels: set[str] = {key.name for key in own}
     frame, by = as_keys(frame, by, level)
     names: list[Hashable] = []
     exprs: list[Expr] = []
-    labels: set[str] = set()
     for key in by if isinstance(by, list) else [by]:
         if isinstance(key, pd.Series):
             name, expr = key.name, over_rows(frame.rows, frame.index, key)
@@ -311,6 +318,10 @@ def _result(group: GroupState, rows: Aggregate, columns: dict[str, Expr]) -> Fra
     names = [name for name, _ in group.keys]
     if group.as_index:
         levels = Levels(tuple(keys), tuple(names), not group.sort, missing_last=not group.dropna)
+        if not group.sort and group.dropna and len(keys) > 1 and group.may_miss_keys:
+            # pandas lists values in the order of all rows, those without a group among them.
+            stored = tuple(Occurring(group.frame.rows, expr) for _, expr in group.keys)
+            levels = replace(levels, stored=stored)
         return FrameState(rows, columns, levels)
     if not all(type(name) is str and name not in columns for name in names):
         raise NotNative("a key that has the name of a result, or no name")

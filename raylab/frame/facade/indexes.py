@@ -97,8 +97,8 @@ def _level_label(index: Any, position: int, names: Any) -> str:
 @native(pd.DataFrame)
 def set_index(frame: FrameState, keys: Any, drop: bool = True, append: bool = False) -> FrameState:
     labels = label_list(frame, keys)
-    if len(set(labels)) < len(labels):
-        raise NotNative("one column as two levels")
+    if len(set(labels)) < len(labels) or not labels:
+        raise NotNative("one column as two levels, or none")
     exprs = tuple(settle(frame.column(label)).expr for label in labels)
     kept = [label for label in frame.columns if not (drop and label in labels)]
     if not kept:

@@ -11,7 +11,7 @@ import numpy as np
 
 from raylab.frame import support
 from raylab.frame.execution import engine
-from raylab.frame.facade.selection import label_list
+from raylab.frame.facade.selection import label_list, unambiguous
 from raylab.frame.facade.state import (
     FrameState,
     IndexSpec,
@@ -37,6 +37,7 @@ from raylab.frame.plan.schema import Field, NotNative, is_category, same_dtype
 MARKER = f"{HIDDEN}marker"
 _COUNT = f"{HIDDEN}count"
 _NUMBERS = ("int", "float")
+_NO_COMMON = {np.dtype("int64"), np.dtype("uint64")}
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Side:
 
 def by_columns(frame: FrameState, labels: list[str]) -> Side:
     """The side of a frame that is joined on columns."""
+    unambiguous(frame, labels)
     frame = frame.settled(labels)
     return Side(frame, tuple(frame.columns[label] for label in labels), tuple(labels))
 
@@ -139,6 +141,8 @@ def matched(left: Side, right: Side, how: str) -> tuple[Side, Side]:
             raise NotNative(f"keys of {a.dtype} and {b.dtype}")
         if how == "inner" and left.by_index and right.by_index:
             _refuse_other_levels(a, b, several=len(ones) > 1)
+        if how == "left" and left.by_index and right.by_index and {a.dtype, b.dtype} == _NO_COMMON:
+            raise NotNative("levels of int64 and uint64, which pandas compares as objects")
         if {a.kind, b.kind} == {"int", "float"} and _has_fractions(left, right, i):
             warnings.warn(
                 "You are merging on int and float columns where the float values are not equal to "

@@ -114,7 +114,7 @@ def _index_spec(levels: dict[str, pd.Index], index: pd.Index) -> IndexSpec:
     appearing = not all(level.dropna().is_monotonic_increasing for level in stored)
     exprs = tuple(Column(name) for name in levels)
     missing_last = any(level.hasnans for level in stored)
-    return Levels(exprs, tuple(index.names), appearing, missing_last)
+    return Levels(exprs, tuple(index.names), appearing, missing_last, tuple(stored))
 
 
 def is_in_memory(state: FrameState) -> bool:

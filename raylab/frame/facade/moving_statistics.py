@@ -108,7 +108,7 @@ def _in_groups(
     assert isinstance(index, Levels)  # noqa: S101  it was pinned
     names = tuple(name for name, _ in group.keys)
     exprs = tuple(Column(n) for n in hidden) + index.exprs
-    levels = Levels(exprs, names + index.names, appearing=True)
+    levels = Levels(exprs, names + index.names, missing_last=not dropna)
     return replace(flat, rows=rows, index=levels).select(frame.columns)
 
 

@@ -30,6 +30,7 @@ _LOGIC = {"and_": "and", "or_": "or", "xor": "xor", "rand_": "and", "ror_": "or"
 _REVERSED = {
     name: name[1:] for name in ("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow")
 }
+_COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 _SWAPPED = frozenset((*_REVERSED, "rand_", "ror_", "rxor"))
 
 
@@ -138,6 +139,8 @@ def _filled_sides(series: SeriesState, other: Any, operation: str, fill: Any) ->
     result = binary(one, two, operation)
     if not all(side.field.may_miss for side in sides):
         return result
+    if operation in _COMPARISONS:
+        raise NotNative("argument fill_value of a comparison where both sides may be missing")
     both = call("and", *(call("isna", side.expr) for side in sides))
     return result.mapped(call("where_missing", call("not", both), result.expr))
 
@@ -163,7 +166,7 @@ def _flexible(name: str, operation: str) -> None:
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
     _flexible(_name, _name)
     _flexible(f"r{_name}", f"r{_name}")
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+for _name in _COMPARISONS:
     _flexible(_name, _name)
 for _name, _operation in (("div", "truediv"), ("divide", "truediv"), ("rdiv", "rtruediv")):
     _flexible(_name, _operation)
@@ -340,9 +343,12 @@ def _where(state: Any, cond: Any, other: Any, *, keep: bool) -> Any:
     series, condition = operand(state, cond)
     if not keep:
         condition = call("not", condition)
+    if other is None and series.field.kind == "bool":
+        raise NotNative("None beside bools, which stays None")
     if other is no_default or (is_scalar(other) and pd.isna(other)):
         return series.mapped(call("where_missing", condition, series.expr))
-    _, value = operand(series, other)
+    # Other than arithmetic, a choice is widened by a NumPy number.
+    value = Literal(other) if isinstance(other, np.number) else operand(series, other)[1]
     return series.mapped(call("where", condition, series.expr, value))
 
 

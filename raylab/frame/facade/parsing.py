@@ -51,7 +51,7 @@ def _converted(own: Any, native: Any, arg: Any, *args: Any, **kwargs: Any) -> An
             raise NotNative("positional arguments")
         converted = native(settle(state), **_defined(kwargs))
         sites.remember(own.__name__, converted.expr)
-        return wrap(converted, arg)
+        return wrap(converted)
     except NotNative as reason:
         with support.falling_back(own.__name__, str(reason)):
             return adopt(own(arg, *args, **kwargs))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -23,13 +22,14 @@ from raylab.frame.facade.operators import constant
 from raylab.frame.facade.selection import filtered, label_list
 from raylab.frame.facade.stacking import columns_below, common_dtype, in_dtype
 from raylab.frame.facade.state import FrameState, Levels, SeriesState, settle
-from raylab.frame.plan.expressions import Column, Expr, Literal, call
+from raylab.frame.plan.expressions import Column, Expr, Literal, balanced, call
 from raylab.frame.plan.nodes import (
     HIDDEN,
     Aggregate,
     AggregateCall,
     Filter,
     Node,
+    Project,
     Slice,
     typed,
 )
@@ -76,16 +76,19 @@ def spread(
             here = call("eq", on[1], constant(series, label))
             calls.append((f"{HIDDEN}{len(calls)}", AggregateCall("min", call("cell", here, value))))
     named = tuple((f"{HIDDEN}key{i}", expr) for i, expr in enumerate(exprs))
-    cells = Aggregate(rows, named, tuple(calls))
+    cells: Node = Aggregate(rows, named, tuple(calls))
     columns: dict[str, Expr] = {}
+    holes: list[tuple[str, Expr]] = []
     for first in range(0, len(calls), len(labels)):
         same = [Column(name) for name, _ in calls[first : first + len(labels)]]
         if fill_value is None:
-            missing = reduce(lambda a, b: call("or", a, b), (call("isna", c) for c in same))
-            shown = [call("cell_or_missing", column, missing) for column in same]
+            holes.append((f"{HIDDEN}hole{first}", balanced("or", [call("isna", c) for c in same])))
+            shown = [call("cell_or_missing", column, Column(holes[-1][0])) for column in same]
         else:
             shown = [call("fillna", column, Literal(fill_value)) for column in same]
         columns |= {f"{first + i}": column for i, column in enumerate(shown)}
+    if holes:  # told once for all columns
+        cells = Project(cells, (*((name, Column(name)) for name in cells.schema), *holes))
     levels = Levels(tuple(Column(n) for n, _ in named), tuple(name for name, _ in keys))
     state = FrameState(cells, columns, levels)
     _ = state.fields
@@ -104,9 +107,9 @@ def _refuse_twice(rows: Node, exprs: tuple[Expr, ...]) -> None:
 
 def _under(values: list[str], labels: pd.Index, outer: Hashable = None) -> pd.MultiIndex:
     """The labels below each of the values."""
-    pairs = pd.MultiIndex.from_product([pd.Index(values), labels], names=[outer, labels.name])
-    result: pd.MultiIndex = pairs
-    return result
+    levels: Any = [pd.Index(values), labels]
+    codes: Any = np.divmod(np.arange(len(values) * len(labels)), len(labels))
+    return pd.MultiIndex(levels, codes, names=[outer, labels.name])
 
 
 # --- unstack ------------------------------------------------------------------------------------
@@ -233,7 +236,7 @@ def pivot_table(
         raise NotNative(f"aggregation {aggfunc!r}")
     present = [call("notna", expr) for expr in table.columns.values()]
     if any(field.may_miss for field in table.fields.values()):
-        table = filtered(table, reduce(lambda a, b: call("or", a, b), present))
+        table = filtered(table, balanced("or", present))
     if not on:
         return _without_columns(table, fill_value)
     return _with_columns(table, fill_value, several=not isinstance(values, str))

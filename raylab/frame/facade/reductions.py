@@ -9,6 +9,7 @@ import pandas as pd
 
 from raylab.frame.execution import engine
 from raylab.frame.execution.conversion import to_array
+from raylab.frame.facade import spreads
 from raylab.frame.facade.base import native
 from raylab.frame.facade.pending import columns_beside, rows_beside
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, settle
@@ -45,13 +46,13 @@ def scalar(state: SeriesState, function: str, **params: Any) -> Any:
     call = AggregateCall(function, series.expr, given)
     asked = (f"{function} {given}", call)
     beside = _beside(series)
-    value = engine.reduce_rows(series.rows, (asked,), _together(series), beside)[asked[0]]
+    value = spreads.reduce_rows(series.rows, (asked,), _together(series), beside)[asked[0]]
     if value[0] is None and function in ("min", "max"):
         raise NotNative("a reduction of nothing")
     if value[0] is None and (nullable is not None or field.kind == "nullable"):
         raise NotNative("a reduction of nothing")
     unknown = value[0] is None or value[0] != value[0]
-    if unknown and function in _UNDEFINED and _all_missing(series, value):
+    if unknown and function in _UNDEFINED and _all_missing(series):
         return float("nan")  # not NumPy's: pandas gives the constant where nothing was averaged
     return pd.Series(to_array(value, field.dtype if nullable is None else nullable)).iloc[0]
 
@@ -66,10 +67,8 @@ def _refuse_overflow(series: SeriesState) -> None:
         raise NotNative("a sum of spans that may be out of bounds")
 
 
-def _all_missing(series: SeriesState, value: Any) -> bool:
-    """Whether nothing was averaged; NaN alone may also come from infinities."""
-    if value[0] is None:
-        return True
+def _all_missing(series: SeriesState) -> bool:
+    """Whether nothing was averaged; NaN may also come from infinities, or from one value alone."""
     calls = (("count", AggregateCall("count", series.expr)),)
     return int(engine.reduce_rows(series.rows, calls)["count"][0]) == 0
 
@@ -125,7 +124,7 @@ def per_column(state: FrameState, function: str, labels: list[str], **params: An
     fields = node.schema
     if len({f.kind for f in fields.values()} - set(_NUMBERS)):
         raise NotNative("reductions of columns that are not numbers")
-    row = engine.reduce_rows(frame.rows, calls)
+    row = spreads.reduce_rows(frame.rows, calls)
     if function in ("min", "max") and any(row[label][0] is None for label in labels):
         raise NotNative("a reduction of nothing")
     dtypes = [dtype_of(fields[label]) for label in labels]
@@ -214,17 +213,3 @@ def any_(series: SeriesState) -> Any:
 @native(pd.Series, name="all")
 def all_(series: SeriesState) -> Any:
     return scalar(series, "all")
-
-
-@native(pd.Series)
-def quantile(series: SeriesState, q: Any = 0.5, interpolation: str = "linear") -> Any:
-    if not isinstance(q, float) or interpolation not in ("linear", "lower", "higher", "midpoint"):
-        raise NotNative("several quantiles")
-    return scalar(series, "quantile", q=q, interpolation=interpolation)
-
-
-@native(pd.Series)
-def agg(series: SeriesState, func: Any = None) -> Any:
-    if not isinstance(func, str) or func not in AGGREGATIONS or func in ("size", "first", "last"):
-        raise NotNative("an aggregation other than a known name")
-    return scalar(series, func)

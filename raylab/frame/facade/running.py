@@ -12,7 +12,7 @@ from raylab.frame.facade.base import native
 from raylab.frame.facade.state import SeriesState, settle
 from raylab.frame.plan.expressions import Expr, Over
 from raylab.frame.plan.nodes import Node, typed
-from raylab.frame.plan.schema import NotNative
+from raylab.frame.plan.schema import NotNative, is_number
 
 RANKS = {"average": "average", "min": "min", "max": "max", "dense": "dense", "first": "ordinal"}
 """From pandas' methods of ranking to the engine's."""
@@ -109,8 +109,13 @@ def rank(
         raise NotNative("argument method or na_option")
     if numeric_only and not isinstance(state, SeriesState):
         state = state.settled(state.columns)
-        numbers = [c for c, f in state.fields.items() if f.kind in ("int", "float", "bool")]
+        numbers = [c for c, f in state.fields.items() if is_number(f.dtype)]
         state = state.select(numbers)
+    nullable = not isinstance(state, SeriesState) and any(
+        field.kind == "nullable" for field in state.fields.values()
+    )
+    if nullable:
+        raise NotNative("nullable columns of a frame, whose ranks are plain floats")
     params = {"method": RANKS[method], "ascending": bool(ascending), "pct": bool(pct)}
     return along(state, "rank", **params, missing=na_option)
 

@@ -51,6 +51,14 @@ def label_list(frame: FrameState, labels: Any) -> list[str]:
     return found
 
 
+def unambiguous(frame: FrameState, labels: Any) -> None:
+    """Refuses labels that are columns and levels of the index, too: pandas words the error."""
+    index = frame.index
+    named = index.names if isinstance(index, Levels) else (index.name,)
+    if any(label in named and label in frame.columns for label in labels):
+        raise NotNative("a column that is a level of the index, too")
+
+
 def predicate_of(rows: Node, mask: Any, index: IndexSpec) -> Expr | None:
     """The expression of a boolean mask over rows (with their index); None when it is none."""
     if isinstance(mask, pd.Series):
@@ -312,18 +320,3 @@ def _refuse_opaque(frame: FrameState, labels: list[str]) -> None:
         field = frame.fields[label]
         if field.kind == "opaque" and field.settled and not is_category(field.dtype):
             raise NotNative(f"comparing rows by {field.dtype}")
-
-
-@native(pd.DataFrame)
-def dropna(
-    frame: FrameState, how: Any = no_default, subset: Any = None, ignore_index: bool = False
-) -> FrameState:
-    labels = list(frame.columns) if subset is None else label_list(frame, subset)
-    if how not in (no_default, "any", "all"):
-        raise NotNative("argument how")
-    present = [call("notna", frame.columns[label]) for label in labels]
-    predicate: Expr = present[0]
-    for part in present[1:]:
-        predicate = call("or" if how == "all" else "and", predicate, part)
-    result = filtered(frame, predicate)
-    return replace(result, index=RangeSpec()) if ignore_index else result

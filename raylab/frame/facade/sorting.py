@@ -12,7 +12,7 @@ from raylab.frame.facade.base import native, state_of, wrap
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.indexes import level_positions
 from raylab.frame.facade.operators import constant
-from raylab.frame.facade.selection import label_list
+from raylab.frame.facade.selection import label_list, unambiguous
 from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState, same_rows
 from raylab.frame.plan.expressions import Column, Expr, call
 from raylab.frame.plan.nodes import HIDDEN, Filter, Node, RowNumber, Slice, Sort, hidden_name
@@ -69,6 +69,8 @@ def _keys(frame: FrameState, by: Any, key: Any) -> tuple[FrameState, list[str]]:
     index = frame.index
     named = index.names if isinstance(index, Levels) else ()
     given = [by] if isinstance(by, str) else by
+    if isinstance(given, list):
+        unambiguous(frame, given)
     if not isinstance(given, list) or not any(k in named and k not in frame.columns for k in given):
         labels = label_list(frame, by)
         if key is None:
@@ -150,7 +152,7 @@ def sort_index(
             raise NotNative("levels with missing values in several directions")
         nulls_last = not directions[0]
     result = flat.over(Sort(flat.rows, tuple(names), directions, nulls_last))
-    return replace(result, index=RangeSpec()) if ignore_index else result
+    return replace(result, index=RangeSpec() if ignore_index else index.rising())
 
 
 def extreme_rows(

@@ -18,6 +18,7 @@ from raylab.frame.facade.state import (
     LEVEL,
     FrameState,
     Levels,
+    Occurring,
     RangeSpec,
     SeriesState,
     value_node,
@@ -184,12 +185,21 @@ def interleaved(
     by = (place, f"{HIDDEN}part")
     ordered = Sort(Concat(tuple(parts)), by, (False, False))
     names = (*index.names, name)
+    exprs = tuple(Column(f"{LEVEL}{i}") for i in range(len(names)))
+    labels = pd.Index(list(columns) if levels is None else levels)
+    stored = (*_stored_levels(pinned.rows, index), labels)
     return SeriesState(
-        ordered,
-        Column(_VALUES),
-        None,
-        Levels(tuple(Column(f"{LEVEL}{i}") for i in range(len(names))), names, appearing=True),
+        ordered, Column(_VALUES), None, Levels(exprs, names, appearing=True, stored=stored)
     )
+
+
+def _stored_levels(rows: Node, index: Levels) -> tuple[Any, ...]:
+    """What the levels of an index store when another level comes below them."""
+    if len(index.exprs) == 1:
+        return (Occurring(rows, index.exprs[0], missing=True),)
+    if index.stored:
+        return index.stored
+    return tuple(Occurring(rows, expr, sort=not index.appearing) for expr in index.exprs)
 
 
 @native(pd.DataFrame)

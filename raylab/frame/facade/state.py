@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from raylab.frame.execution import engine
 from raylab.frame.plan.expressions import Column, Expr, call
@@ -34,12 +35,15 @@ class Levels:
             unstack shows it.
         missing_last: missing values are themselves a value of their level, the last one, as pandas'
             groupby makes them with ``dropna=False``; unstack and sort_index show it.
+        stored: what several levels list, also where no row has it: an Index, or the distinct
+            values that are Occurring; () where the values of the rows tell.
     """
 
     exprs: tuple[Expr, ...]
     names: tuple[Hashable, ...]
     appearing: bool = False
     missing_last: bool = False
+    stored: tuple[Any, ...] = field(default=(), compare=False)
 
     def of(self, exprs: tuple[Expr, ...]) -> Levels:
         """The same levels as other expressions."""
@@ -49,7 +53,30 @@ class Levels:
         """Some of the levels, in the given order."""
         kept = list(positions)
         exprs = tuple(self.exprs[i] for i in kept)
-        return replace(self, exprs=exprs, names=tuple(self.names[i] for i in kept))
+        names = tuple(self.names[i] for i in kept)
+        stored = tuple(self.stored[i] for i in kept) if self.stored else ()
+        return replace(self, exprs=exprs, names=names, stored=stored)
+
+    def rising(self) -> Levels:
+        """The same levels, what they store sorted, as pandas' sort_index leaves them."""
+        stored = tuple(
+            replace(s, sort=True) if isinstance(s, Occurring) else s.sort_values()
+            for s in self.stored
+        )
+        return replace(self, appearing=False, stored=stored)
+
+
+@dataclass(frozen=True)
+class Occurring:
+    """The distinct values of an expression over rows: as they first appear, or sorted.
+
+    With ``missing`` what is missing is one of them, too.
+    """
+
+    rows: Node
+    expr: Expr
+    sort: bool = False
+    missing: bool = False
 
 
 IndexSpec = RangeSpec | Levels

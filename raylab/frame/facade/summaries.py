@@ -12,13 +12,20 @@ from pandas.core.dtypes.dtypes import BaseMaskedDtype
 
 from raylab.frame import support
 from raylab.frame.execution import engine
-from raylab.frame.facade import reductions
+from raylab.frame.facade import reductions, spreads
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.base import native
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.reductions import scalar
 from raylab.frame.facade.selection import label_list
-from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState, settle
+from raylab.frame.facade.state import (
+    FrameState,
+    Levels,
+    Occurring,
+    RangeSpec,
+    SeriesState,
+    settle,
+)
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.nodes import (
     HIDDEN,
@@ -184,9 +191,23 @@ def quantile(series: SeriesState, q: Any = 0.5, interpolation: str = "linear") -
 def _quantile(series: SeriesState, q: float, interpolation: str) -> Any:
     if interpolation not in ("linear", "lower", "higher", "midpoint") or not 0 <= q <= 1:
         raise NotNative("argument interpolation, or a quantile outside of 0 to 1")
-    if interpolation != "linear" and settle(series).field.kind == "int":
+    kind = settle(series).field.kind
+    if kind == "nullable":
+        raise NotNative("quantiles of a nullable dtype, whose dtype depends on the values")
+    if interpolation != "linear" and kind == "int":
         raise NotNative("quantiles that are integers")
+    _refuse_infinite(settle(series))
     return scalar(series, "quantile", q=q, interpolation=interpolation)
+
+
+def _refuse_infinite(series: SeriesState) -> None:
+    """Leaves quantiles beside infinities to pandas, which weighs also a neighbour by 0."""
+    if series.field.kind != "float":
+        return
+    calls = tuple((name, AggregateCall(name, series.expr)) for name in ("min", "max"))
+    extremes = engine.reduce_rows(series.rows, calls).row(0)
+    if any(value in (np.inf, -np.inf) for value in extremes):
+        raise NotNative("quantiles beside infinities")
 
 
 @native(pd.DataFrame, name="quantile")
@@ -268,7 +289,8 @@ def count_rows(
     if sort:
         rows = Sort(rows, (_COUNT,), (not ascending,))
     levels = tuple(map(Column, hidden))
-    index = Levels(levels, tuple(labels), appearing=True, missing_last=not dropna)
+    stored = tuple(Occurring(frame.rows, frame.columns[label]) for label in labels)
+    index = Levels(levels, tuple(labels), appearing=True, missing_last=not dropna, stored=stored)
     return _shares(SeriesState(rows, Column(_COUNT), "count", index), normalize=normalize)
 
 
@@ -383,7 +405,9 @@ def _described(series: SeriesState, quantiles: list[float]) -> Any:
         )
         for i, q in enumerate(sorted(quantiles))
     ]
-    row = engine.reduce_rows(series.rows, tuple(calls)).row(0, named=True)
+    row = spreads.reduce_rows(series.rows, tuple(calls)).row(0, named=True)
+    if any(row[name] in (np.inf, -np.inf) for name in ("min", "max")):
+        raise NotNative("quantiles beside infinities")
     names = ["count", "mean", "std", "min", *(f"q{i}" for i in range(len(quantiles))), "max"]
     values = [np.nan if row[name] is None else float(row[name]) for name in names]
     if len(labels) != len(values):

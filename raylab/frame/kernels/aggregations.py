@@ -195,7 +195,15 @@ def _median(_: Context, operand: Operand) -> pl.Expr:
 
 @aggregation("quantile", _spread)
 def _quantile(_: Context, operand: Operand, *, q: float, interpolation: Any) -> pl.Expr:
-    return operand.clean.cast(pl.Float64).quantile(q, interpolation=interpolation)
+    values = operand.clean.cast(pl.Float64)
+    found = values.quantile(q, interpolation=interpolation)
+    if interpolation != "linear" or not operand.field.nan:
+        return found
+    # Between two equal infinities pandas has NaN: it adds a part of their difference.
+    place = (values.count() - 1).cast(pl.Float64) * q
+    finite = values.count() - (values == float("inf")).sum()
+    equal = (found == float("-inf")) | ((found == float("inf")) & (finite <= place.floor()))
+    return pl.when(equal & (place % 1 != 0)).then(float("nan")).otherwise(found)
 
 
 def _multiplied(field: Field, params: Params) -> Field:

@@ -38,12 +38,13 @@ def _moments(operand: Operand) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
 def _covariance(_: Context, operand: Operand, *, ddof: int, least: int) -> pl.Expr:
     number, x, y = _moments(operand)
     covariance = (x * y).sum() / (number - ddof).cast(pl.Float64)
-    return pl.when((number >= least) & (number > ddof)).then(covariance)
+    defined = pl.when(number > ddof).then(covariance).otherwise(float("nan"))
+    return pl.when(number >= least).then(defined)
 
 
 @aggregation("pair_corr", _number)
 def _correlation(_: Context, operand: Operand, *, least: int) -> pl.Expr:
     number, x, y = _moments(operand)
-    scale = ((x * x).sum() * (y * y).sum()).sqrt()
-    value = pl.when(scale > 0).then(((x * y).sum() / scale).clip(-1.0, 1.0))
-    return pl.when(number >= least).then(value)
+    scale = (x * x).sum().sqrt() * (y * y).sum().sqrt()
+    value = ((x * y).sum() / scale).clip(-1.0, 1.0)
+    return pl.when((number >= least) & (scale > 0)).then(value)

@@ -245,7 +245,8 @@ def _cummax(_: Context, operand: Operand) -> pl.Expr:
 
 
 def _ranked(field: Field, _grouped: bool, params: Params) -> Field:
-    if field.kind == "nullable" and not _grouped and str(field.dtype) in _WIDE_NULLABLE:
+    floats = params.get("method") == "average" or params.get("pct")
+    if field.kind == "nullable" and not _grouped and floats and str(field.dtype) in _WIDE_NULLABLE:
         return Field(pd.Float64Dtype(), nullable=field.may_miss)
     if field.kind in ("opaque", "nullable"):
         raise NotNative(f"ranks of {field.dtype}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 from raylab.frame.optimizer.rewriting import bottom_up
-from raylab.frame.plan.expressions import Call, Expr, Membership, call, conjuncts
+from raylab.frame.plan.expressions import Call, Expr, Membership, balanced, conjuncts
 from raylab.frame.plan.nodes import Filter, Node, SemiJoin
 
 
@@ -27,7 +25,7 @@ def filter_membership_to_semi_join(node: Node) -> Node:
         return node
     rows = node.child
     if rest:
-        rows = Filter(rows, reduce(lambda a, b: call("and", a, b), rest))
+        rows = Filter(rows, balanced("and", rest))
     for member, anti in joins:
         values = bottom_up(member.values, filter_membership_to_semi_join)
         rows = SemiJoin(rows, values, (member.arg,), tuple(values.schema), anti=anti)

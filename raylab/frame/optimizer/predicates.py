@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
-from raylab.frame.plan.expressions import Column, Expr, call, conjuncts, substitute
+from raylab.frame.plan.expressions import Column, Expr, balanced, call, conjuncts, substitute
 from raylab.frame.plan.nodes import (
     Concat,
     Filter,
@@ -64,4 +62,4 @@ def _into_join(predicate: Expr, join: Join) -> Node | None:
 def _filtered(node: Node, parts: list[Expr]) -> Node:
     if not parts:
         return node
-    return Filter(node, reduce(lambda a, b: call("and", a, b), parts))
+    return Filter(node, balanced("and", parts))

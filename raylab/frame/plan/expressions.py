@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -130,6 +130,14 @@ class AggregateCall:
 def call(function: str, *args: Expr, **params: Any) -> Call:
     """A call with its parameters in a fixed order, so that equal calls have equal fingerprints."""
     return Call(function, args, tuple(sorted(params.items())))
+
+
+def balanced(function: str, parts: Sequence[Expr]) -> Expr:
+    """Parts put together by a function of two, as a tree of little depth however many there are."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return call(function, balanced(function, parts[:half]), balanced(function, parts[half:]))
 
 
 def with_operands(expr: Expr, operands: tuple[Expr, ...]) -> Expr:
