@@ -183,9 +183,13 @@ def _regrouped(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFra
         yield pl.concat(waiting)
 
 
+_OPTIMIZATIONS = pl.QueryOptFlags(comm_subplan_elim=False)
+"""Work that is read twice is shared already; a scan is better read twice, by what each reader needs."""
+
+
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:
     """Runs a lowered plan on the streaming engine."""
-    return frame.collect(engine="streaming")
+    return frame.collect(engine="streaming", optimizations=_OPTIMIZATIONS)
 
 
 def kept(node: Node, columns: frozenset[str]) -> Node | None:
