@@ -148,6 +148,7 @@ def ppo():
 def solve(folder: Path, experiment, *, lose_one_of: Nodes | None = None) -> None:
     """Train to the bar of 475; lose the node of a worker when a fifth is trained, if asked for."""
     experiment = replace(experiment, checkpointing=Checkpointing(every_agent_steps=4_000))
+    attempts = 1
     with begin(folder, experiment, limit_s=450.0) as training:
         wait_for_checkpoints(training.path, 1)
         record = training.run.environment
@@ -155,13 +156,16 @@ def solve(folder: Path, experiment, *, lose_one_of: Nodes | None = None) -> None
         assert len(nodes) == (3 if experiment.placement.kind == "async" else 2), nodes
         if lose_one_of is not None:
             wait_for_checkpoints(training.path, 3)
-            lose_one_of.lose(record["workers"][1]["pid"])
+            lost = record["workers"][1]["pid"]
+            # On one machine a driver, and with it the supervisor, is at whichever node.
+            attempts += node_of(lost) == node_of(training.run.status["process"]["pid"])
+            lose_one_of.lose(lost)
     run = training.run
     print(log_of(training.path))
     print(run.status["agent_steps"], run.status["cause"], run.evaluations()[-1]["mean"])
-    assert (run.state, run.status["attempt"]) == ("finished", 1)
+    assert (run.state, run.status["attempt"]) == ("finished", attempts)
     assert run.evaluations()[-1]["mean"] >= 400
-    if lose_one_of is not None:
+    if lose_one_of is not None and attempts == 1:
         assert "rollout worker 1" in log_of(training.path), "the node was lost too late"
 
 
