@@ -16,7 +16,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Modules are compiled when they are first imported, not all of torch and Ray beforehand.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 DEMO_SECONDS ?= 180
 PEERS ?= sb3 cleanrl-style rllib
 DEMO_RUNS := runs/demo-$(shell date +%Y%m%d-%H%M%S)
@@ -56,7 +57,9 @@ demo: $(VENV)/.installed ## train PPO on Breakout for three minutes, then report
 
 # --- checks --------------------------------------------------------------------------------
 
-test: lint types contracts pytest ## everything that CI runs
+test: install-dev ## everything that CI runs
+	@$(MAKE) --no-print-directory -j 2 --output-sync lint types contracts
+	@$(MAKE) --no-print-directory pytest
 
 test-slow: install-dev ## the long tests: learning, faults, searches for new counterexamples
 	$(BIN)/python -m pytest -m slow --hypothesis-profile=search --timeout=3600
@@ -72,7 +75,7 @@ contracts: install-dev ## the layers: imports point down only, ray in raylab/run
 	@$(BIN)/lint-imports
 
 pytest: install-dev ## tests, doctests, README blocks, smoke runs of experiments/
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fix: install-dev ## repair what can be repaired: style, import order, format
 	$(BIN)/ruff check --fix .

@@ -83,6 +83,7 @@ def shape(path):
     return {p.relative_to(path).parts[0] for p in path.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_resumed_together_every_run_keeps_its_own_end_and_placement(cluster, tmp_path):
     base = in_folder(tmp_path, evaluation=Evaluating(episodes=0))
     for seed, steps, evaluator in ((1, 64, False), (2, 32, True), (3, 64, False)):

@@ -91,6 +91,7 @@ def test_killed_trainer(experiment, cluster, uninterrupted, quiet, tmp_path):
     assert_same_run(run, uninterrupted(experiment))
 
 
+@pytest.mark.slow  # a schedule of test_schedules.py kills one, too
 def test_killed_supervisor(cluster, uninterrupted, quiet, tmp_path):
     training = Training(replace(CARTPOLE, runs_dir=str(tmp_path)), quiet)
     wait_for_checkpoints(training.path, 2)

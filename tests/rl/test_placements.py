@@ -206,7 +206,9 @@ def test_an_environment_that_raises_is_told_counted_and_replaced(start):
 
 
 @pytest.mark.parametrize(
-    ("kind", "job"), [(SyncTeam, SYNC), (AsyncTeam, ASYNC)], ids=["sync", "async"]
+    ("kind", "job"),
+    [pytest.param(SyncTeam, SYNC, marks=pytest.mark.slow), (AsyncTeam, ASYNC)],
+    ids=["sync", "async"],
 )
 def test_a_lost_fragment_is_dropped_and_counted_and_training_goes_on(kind, job, start):
     team, told = start(kind, job)

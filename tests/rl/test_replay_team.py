@@ -142,6 +142,7 @@ def test_in_step_the_same_numbers_again_also_with_a_killed_worker_and_after_a_re
     assert [(r.update, r.agent_steps) for r in restored] == [(6, 768), (7, 896)]
 
 
+@pytest.mark.slow
 def test_without_step_one_worker_feeds_two_shards_and_a_killed_one_is_replaced(start):
     layout = replace(SYNC.layout, kind="async", workers=1, envs_per_worker=4)
     team, told = start(replace(SYNC, layout=layout))

@@ -130,6 +130,7 @@ def test_a_run_is_recorded_in_order(supervise):
     ]
 
 
+@pytest.mark.slow  # four trainers
 @pytest.mark.timeout(200)
 def test_a_trainer_that_keeps_dying_is_given_up(supervise):
     # Its 20th step of two environments is in the second update: no checkpoint in between.

@@ -10,6 +10,7 @@
   arguments, `ray up`, `exec` and `down` that the cluster file is whole, without a cluster.
   All share the tests' cluster; `python experiments/...` starts one of its own, as on a machine
   without.
+  README.md's are run by every `make test`, those of docs/ by `make test-slow`.
 - ``text``, ``json``, ``yaml`` and the like are not run.
 """
 
@@ -161,7 +162,12 @@ def test_python_blocks_run(path, workplace):
 
 @pytest.mark.timeout(LIMIT_S + 60)
 @pytest.mark.parametrize(
-    "path", [p for p in DOCUMENTS if any(b.language == "bash" for b in blocks(p))], ids=name
+    "path",
+    [
+        pytest.param(p, marks=[] if p.parent == ROOT else [pytest.mark.slow], id=name(p))
+        for p in DOCUMENTS
+        if any(b.language == "bash" for b in blocks(p))
+    ],
 )
 def test_bash_blocks_run(path, workplace):
     folder, environment = workplace
