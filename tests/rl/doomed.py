@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -49,5 +50,16 @@ class Moody(CartPoleEnv):
         return super().step(action)
 
 
+class Stillborn(CartPoleEnv):
+    """CartPole that kills its process as it is made, once, when the file ``fate`` is there."""
+
+    def __init__(self, fate="", render_mode=None):
+        super().__init__(render_mode=render_mode)
+        if Path(fate).is_file():
+            Path(fate).unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 gymnasium.register("Doomed-v0", Doomed, max_episode_steps=20)
 gymnasium.register("Moody-v0", Moody)
+gymnasium.register("Stillborn-v0", Stillborn, max_episode_steps=500)

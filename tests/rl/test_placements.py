@@ -130,6 +130,24 @@ def test_sync_gives_the_same_numbers_again_with_a_killed_worker_and_after_a_rest
     assert rows <= {4, 5, 6, 7}
 
 
+def test_games_go_on_exactly_when_the_worker_that_takes_them_over_dies_before_it_has(
+    start, tmp_path
+):
+    fate = tmp_path / "fate"
+    env = Gymnasium(id="tests.rl.doomed:Stillborn-v0", kwargs={"fate": str(fate)})
+    team, told = start(SyncTeam, replace(SYNC, env=env))
+    updates(team, 1)
+    fate.touch()
+    os.kill(pid_of(team._crew.seats[1]), signal.SIGKILL)
+    results = updates(team, 2)
+
+    assert results[-1].metrics["faults/workers_replaced"] == 2
+    assert not fate.exists()
+    assert ["exactly" in text for text in told] == [True, True]
+    assert "during prepare" in told[1]
+    assert team._crew.seats[1].number == 1
+
+
 @pytest.mark.slow
 def test_sync_normalises_as_the_same_roles_do_in_one_process_also_with_a_killed_worker(start):
     job = NORMALIZED

@@ -47,6 +47,7 @@ class Seat:
     calls: deque[Call] = field(default_factory=deque)
     since_s: float = 0.0  # when the oldest call became the oldest
     failures: int = 0  # since the last fragment
+    deaths: int = 0  # those of them in which its games had begun
 
     @property
     def open_fragments(self) -> int:
@@ -213,7 +214,7 @@ class Crew:
         call = seat.calls.popleft()
         seat.since_s = self._watch.now_s
         if isinstance(answer, Collected):
-            seat.failures = 0
+            seat.failures = seat.deaths = 0
             seat.pace.add(answer.collect_s)
             if self._is_exact:
                 seat.state = call.refs[-1]
@@ -233,9 +234,11 @@ class Crew:
             raise error
         self.counts.workers_replaced += 1
         self.counts.environment_errors += isinstance(error, EnvError)
-        # The same games would raise again, and what died twice at one place would die again.
+        # The same games would raise again, and what died twice at one place would die again. Who
+        # dies while it prepares has not begun them: its node may be lost, too.
+        seat.deaths += seat.calls[0].method != "prepare"
         again = not isinstance(error, EnvError | DataLostError)
-        exact = self._is_exact and seat.failures == 1 and again
+        exact = self._is_exact and seat.deaths <= 1 and again
         if not exact:
             seat.number, seat.state = self._new_number(), None
         games = "its games, exactly" if exact else "new games"
