@@ -5,17 +5,16 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from raylab import runtime
 from raylab.cli import main
 from raylab.errors import RunNotFoundError
-from raylab.experiment import Run, Until, attach, files, train
+from raylab.experiment import Run, Until, attach, train
 from raylab.experiment.progress import Display
 from raylab.experiment.watching import supervisor_name
-from tests.faults.scenario import CARTPOLE, LIMIT_S, wait_for_checkpoints
+from tests.faults.scenario import CARTPOLE, LIMIT_S, drive, wait_for_checkpoints
 
 LONG = replace(CARTPOLE, until=Until(agent_steps=64 * 40_000))
 
@@ -39,19 +38,6 @@ class Lines(Display):
         pass
 
 
-def start(experiment):
-    """Start a driver in a process of its own, as `python experiments/x.py` does."""
-    config = Path(experiment.runs_dir) / "config.json"
-    files.write_json(config, experiment.to_json())
-    code = (
-        "import sys; from pathlib import Path; from raylab.experiment import load_config;"
-        "load_config(Path(sys.argv[1])).main([])"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(config)], stderr=subprocess.PIPE, text=True
-    )
-
-
 def test_of_two_drivers_at_the_same_moment_one_trains(cluster, tmp_path):
     experiment = replace(
         CARTPOLE,
@@ -59,7 +45,7 @@ def test_of_two_drivers_at_the_same_moment_one_trains(cluster, tmp_path):
         placement=replace(CARTPOLE.placement, address=cluster.address),
     )
 
-    drivers = [start(experiment) for _ in range(2)]
+    drivers = [drive(experiment) for _ in range(2)]
     said = [driver.communicate(timeout=LIMIT_S)[1] for driver in drivers]
 
     assert [driver.returncode for driver in drivers] == [0, 0], said
@@ -87,7 +73,7 @@ def test_attaching_watches_to_the_end_and_leaving_does_not_stop(cluster, tmp_pat
     path = experiment.folder / "1"
     name = supervisor_name(experiment, path.resolve())
     request.addfinalizer(lambda: end(name))
-    with start(experiment) as driver:
+    with drive(experiment) as driver:
         wait_for_checkpoints(path, 1)
         driver.kill()
         driver.communicate(timeout=LIMIT_S)

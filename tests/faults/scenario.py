@@ -2,10 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
-from raylab.experiment import Checkpointing, Evaluating, Experiment, Placement, Run, Until
+from raylab.experiment import Checkpointing, Evaluating, Experiment, Placement, Run, Until, files
 from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.envs import Atari, Gymnasium
@@ -52,6 +55,22 @@ PONG = replace(
     until=Until(agent_steps=32 * 60),
     checkpointing=Checkpointing(every_agent_steps=32 * 6, keep=3),
 )
+
+
+def drive(experiment, *, new_session=False):
+    """Start a driver in a process of its own, as `python experiments/x.py` does."""
+    config = Path(experiment.runs_dir) / "config.json"
+    files.write_json(config, experiment.to_json())
+    code = (
+        "import sys; from pathlib import Path; from raylab.experiment import load_config;"
+        "load_config(Path(sys.argv[1])).main([])"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(config)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=new_session,
+    )
 
 
 def wait_for(condition, what, limit_s=LIMIT_S):

@@ -3,11 +3,8 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +16,7 @@ from tests.faults.scenario import (
     LIMIT_S,
     PONG,
     assert_same_run,
+    drive,
     kill,
     wait_for,
     wait_for_checkpoints,
@@ -52,22 +50,6 @@ class Training(threading.Thread):
 
 def run_path(experiment):
     return experiment.folder / str(experiment.seeds[0])
-
-
-def drive(experiment):
-    """Start a driver of its own process, like a user's."""
-    config = Path(experiment.runs_dir) / "config.json"
-    files.write_json(config, experiment.to_json())
-    code = (
-        "import sys; from pathlib import Path; from raylab.experiment import load_config;"
-        "load_config(Path(sys.argv[1])).main([])"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(config)],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def read(path):
@@ -110,7 +92,7 @@ def test_killed_driver_of_a_cluster_that_goes_on(cluster, uninterrupted, quiet, 
         placement=replace(CARTPOLE.placement, address=cluster.address),
     )
     path = run_path(experiment)
-    with drive(experiment) as driver:
+    with drive(experiment, new_session=True) as driver:
         wait_for_checkpoints(path, 1)
         kill(driver.pid)
         driver.communicate(timeout=LIMIT_S)
@@ -135,7 +117,7 @@ def test_ctrl_c_then_killed_driver(experiment, uninterrupted, quiet, tmp_path):
         placement=replace(experiment.placement, address="local"),
     )
     path = run_path(experiment)
-    with drive(experiment) as driver:
+    with drive(experiment, new_session=True) as driver:
         wait_for_checkpoints(path, 1)
         os.killpg(driver.pid, signal.SIGINT)  # what a terminal sends: to all of its processes
         said = driver.communicate(timeout=LIMIT_S)[1]
@@ -146,7 +128,7 @@ def test_ctrl_c_then_killed_driver(experiment, uninterrupted, quiet, tmp_path):
     stopped_at = Run(path).status["agent_steps"]
     assert Run(path).latest_checkpoint().record["agent_steps"] == stopped_at
 
-    with drive(experiment) as driver:
+    with drive(experiment, new_session=True) as driver:
         wait_for(
             lambda: Run(path).status["attempt"] == 2 and Run(path).status["state"] == "running",
             "the second attempt",

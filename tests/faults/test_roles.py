@@ -12,11 +12,12 @@ from tests.faults.scenario import (
     CARTPOLE_DQN,
     LIMIT_S,
     assert_same_run,
+    drive,
     kill,
     wait_for,
     wait_for_checkpoints,
 )
-from tests.faults.test_kill import Training, drive, read, run_path
+from tests.faults.test_kill import Training, read, run_path
 
 SYNC = replace(
     CARTPOLE,
@@ -156,7 +157,7 @@ def test_a_run_with_workers_goes_on_without_its_driver(
 ):
     elsewhere = replace(experiment.placement, address=cluster.address)
     started = replace(experiment, runs_dir=str(tmp_path), placement=elsewhere)
-    with drive(started) as driver:
+    with drive(started, new_session=True) as driver:
         wait_for_checkpoints(run_path(started), 1)
         kill(driver.pid)
         driver.communicate(timeout=LIMIT_S)

@@ -2,31 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from raylab.experiment import Run, files, resume, train
+from raylab.experiment import Run, resume, train
 from raylab.experiment.progress import Display
-from tests.faults.scenario import LIMIT_S, assert_same_run, wait_for, wait_for_checkpoints
+from tests.faults.scenario import LIMIT_S, assert_same_run, drive, wait_for, wait_for_checkpoints
 from tests.faults.test_roles import ASYNC, SHARDS, SYNC, assert_every_update_once
-
-
-def drive(experiment):
-    """Start a driver in a process of its own, as `python experiments/x.py` does."""
-    config = Path(experiment.runs_dir) / "config.json"
-    files.write_json(config, experiment.to_json())
-    code = (
-        "import sys; from pathlib import Path; from raylab.experiment import load_config;"
-        "load_config(Path(sys.argv[1])).main([])"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(config)], stderr=subprocess.PIPE, text=True
-    )
 
 
 @pytest.mark.slow
