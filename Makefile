@@ -16,7 +16,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# Modules are compiled when they are first imported, not all of torch and Ray beforehand.
+# Modules are compiled when they are first imported, not all of torch and Ray beforehand: once, for
+# all processes, even where the environment forbids it. torch would take every process 4 s more.
+unexport PYTHONDONTWRITEBYTECODE
+COMPILE := $(BIN)/python -c 'import raylab.cli, raylab.experiment, raylab.frame'
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 DEMO_SECONDS ?= 180
 PEERS ?= sb3 cleanrl-style rllib
@@ -40,11 +43,13 @@ $(BIN)/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing raylab into $(VENV) (some minutes the first time)"
 	@$(PIP) -e .
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing raylab and its development tools into $(VENV) (some minutes the first time)"
 	@$(PIP) -e '.[dev]'
+	@$(COMPILE)
 	@touch $@ $(VENV)/.installed
 
 install: $(VENV)/.installed ## raylab into .venv
