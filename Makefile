@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # Modules are compiled when they are first imported, not all of torch and Ray beforehand: once, for
 # all processes, even where the environment forbids it. torch would take every process 4 s more.
 unexport PYTHONDONTWRITEBYTECODE
-COMPILE := $(BIN)/python -c 'import raylab.cli, raylab.experiment, raylab.frame'
+COMPILE := $(BIN)/python -c 'import raylab.cli, raylab.experiment.runner, raylab.frame'
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 DEMO_SECONDS ?= 180
 PEERS ?= sb3 cleanrl-style rllib
