@@ -46,6 +46,7 @@ def test_profile_accounts_for_all_of_the_time(cluster, file, capsys, monkeypatch
     assert not list(file.parent.glob("runs*"))
 
 
+@pytest.mark.slow
 def test_profile_shows_a_table(cluster, file, capsys, monkeypatch):
     monkeypatch.setattr("raylab.cli.profile._STARTING_S", 0.5)
     monkeypatch.setattr("sys.argv", ["raylab"])

@@ -6,7 +6,11 @@ from tests.cluster.namespace import run_alone
 
 
 @pytest.mark.timeout(300)
-def test_up_submit_job_down(tmp_path):
-    said = run_alone("over_ssh.py", tmp_path, needs=("sshd", "ssh", "rsync"), timeout_s=240)
+@pytest.mark.parametrize(
+    "also", [(), pytest.param(("second",), marks=pytest.mark.slow)], ids=["once", "twice"]
+)
+def test_up_submit_job_down(also, tmp_path):
+    needs = ("sshd", "ssh", "rsync")
+    said = run_alone("over_ssh.py", tmp_path, *also, needs=needs, timeout_s=240)
 
     assert said.rstrip().endswith("all is well")

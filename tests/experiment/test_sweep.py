@@ -126,6 +126,7 @@ def test_folders_of_killed_drivers_are_removed_and_only_those(tmp_path):
     assert list(tmp_path.iterdir()) == [unknown]
 
 
+@pytest.mark.slow
 def test_every_setting_is_trained_with_every_seed_and_only_once(cluster, tmp_path):
     sweep = sweep_of(tmp_path)
     told = []

@@ -200,6 +200,7 @@ def test_seeds_run_side_by_side(cluster, tmp_path):
     assert len(hashes) == 2
 
 
+@pytest.mark.slow
 def test_a_second_start_attaches_to_the_run(cluster, tmp_path):
     slow = in_folder(
         tmp_path,
@@ -280,6 +281,7 @@ def test_more_threads_than_the_cluster_has_are_refused(cluster, tmp_path):
     assert json.loads("[]") == list_runs(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_evaluator_of_its_own_scores_the_same_policies(cluster, tmp_path):
     placement = Placement(threads=1, evaluator=False)
     [alone] = train(in_folder(tmp_path / "alone", placement=placement), display=Told())

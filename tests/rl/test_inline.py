@@ -97,7 +97,12 @@ def test_the_same_seed_gives_the_same_numbers_and_another_others(trainers, algor
         pytest.param(CARTPOLE, DQN_WHOLE, 5, 9, id="dqn-prioritized"),
         pytest.param(MinAtar(game="breakout"), DQN_WHOLE, 9, 5, id="dqn-minatar"),
         pytest.param(
-            Atari(game="pong"), replace(DQN_WHOLE, precision="bfloat16"), 3, 2, id="dqn-bf16"
+            Atari(game="pong"),
+            replace(DQN_WHOLE, precision="bfloat16"),
+            3,
+            2,
+            id="dqn-bf16",
+            marks=pytest.mark.slow,  # a minute on a processor that emulates bfloat16
         ),
     ],
 )

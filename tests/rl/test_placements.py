@@ -130,6 +130,7 @@ def test_sync_gives_the_same_numbers_again_with_a_killed_worker_and_after_a_rest
     assert rows <= {4, 5, 6, 7}
 
 
+@pytest.mark.slow
 def test_games_go_on_exactly_when_the_worker_that_takes_them_over_dies_before_it_has(
     start, tmp_path
 ):
@@ -201,6 +202,7 @@ def test_async_counts_lag_and_replaces_killed_and_hung_workers(start):
     assert {e.row // 2 for r in results for e in r.episodes} > {0, 1}  # new games, new rows
 
 
+@pytest.mark.slow
 def test_async_drops_what_lags_too_far_and_counts_it(start):
     algorithm = replace(ASYNC.algorithm, max_policy_lag=1, num_envs=2)
     team, _ = start(AsyncTeam, replace(ASYNC, algorithm=algorithm))

@@ -140,7 +140,7 @@ class Reserving:
         return os.getpid()
 
 
-@pytest.mark.parametrize("restarts", [0, 1])
+@pytest.mark.parametrize("restarts", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_places_go_with_the_role_that_reserved_them(cluster, restarts):
     role = runtime.actor(
         Reserving, role="supervisor", name="reserving", detached=True, max_restarts=restarts

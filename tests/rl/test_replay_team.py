@@ -112,6 +112,7 @@ def kill(role):
     os.kill(role.call("here", timeout_s=LIMIT_S)["pid"], signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_in_step_the_same_numbers_again_also_with_a_killed_worker_and_after_a_restore(start):
     team, _ = start(SYNC)
     first = updates(team, 5)

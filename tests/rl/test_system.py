@@ -144,6 +144,7 @@ def test_a_trainer_that_keeps_dying_is_given_up(supervise):
     assert sum("died during update" in message for message in progress.messages) == MAX_RESTARTS
 
 
+@pytest.mark.slow
 def test_a_stop_ends_after_the_update_with_a_checkpoint(supervise):
     endless = Job(**{**vars(JOB), "until": Until(), "checkpointing": Checkpointing()})
     supervisor = supervise(endless)
@@ -160,7 +161,14 @@ def test_a_stop_ends_after_the_update_with_a_checkpoint(supervise):
     assert calls[-2:] == [f"checkpoint {progress.update}", "finish interrupted"]
 
 
-@pytest.mark.parametrize("layout", [Layout(), Layout(kind="sync", workers=1, envs_per_worker=2)])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        Layout(),
+        pytest.param(Layout(kind="sync", workers=1, envs_per_worker=2), marks=pytest.mark.slow),
+    ],
+    ids=lambda layout: layout.kind,
+)
 def test_a_stop_waits_for_the_games_that_the_next_update_waits_behind(supervise, layout):
     changes = {
         "until": Until(),

@@ -5,12 +5,11 @@
 - ``bash`` blocks run as they stand, in a folder with a copy of experiments/. What would take
   long or needs what a test has not is narrowed by programs that come first on the PATH:
   `raylab train` and `python experiments/...` train for one update, `raylab resume` for another;
-  `raylab evaluate` plays one game; `raylab doctor --cluster` looks, whatever it finds; `make` only
-  resolves its targets; `ray submit` and `ray job submit` check that the script exists and takes the
+  `raylab evaluate` plays one game; `raylab profile` looks at two seconds of short updates;
+  `raylab doctor --cluster` looks, whatever it finds; `make` only resolves its targets; `ray submit` and `ray job submit` check that the script exists and takes the
   arguments, `ray up`, `exec` and `down` that the cluster file is whole, without a cluster.
-  All share the tests' cluster; `python experiments/...` starts one of its own, as on a machine
-  without.
-  README.md's are run by every `make test`, those of docs/ by `make test-slow`.
+  All share the tests' cluster.
+- README.md's are run by every `make test`, those of docs/ by `make test-slow`.
 - ``text``, ``json``, ``yaml`` and the like are not run.
 """
 
@@ -22,6 +21,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +55,15 @@ def blocks(path: Path) -> list[Block]:
 
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def documents_with(language: str) -> list[Any]:
+    """The documents with such blocks; those below docs/ are slow."""
+    return [
+        pytest.param(path, marks=[] if path.parent == ROOT else [pytest.mark.slow], id=name(path))
+        for path in DOCUMENTS
+        if any(block.language == language for block in blocks(path))
+    ]
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
@@ -92,13 +101,14 @@ def workplace(cluster, tmp_path):
               train) exec {raylab} "$@" {ONE_UPDATE} $ADDRESS ;;
               resume) exec {raylab} "$@" {ANOTHER_UPDATE} $ADDRESS ;;
               evaluate) exec {raylab} "$@" --episodes 1 ;;
+              profile) exec {raylab} "$@" --seconds 2 --algorithm.unroll-length 16 ;;
               sweep) exec {raylab} "$@" --address $ADDRESS --until.agent-steps 1 --evaluation.episodes 0 ;;
               doctor) {raylab} "$@" || [ $? = 1 ] ;;
               *) exec {raylab} "$@" ;;
             esac""",
         "python": f"""
             case "$1" in
-              experiments/*) exec "{python}" "$@" {ONE_UPDATE} local ;;
+              experiments/*) exec "{python}" "$@" {ONE_UPDATE} $ADDRESS ;;
               *) exec "{python}" "$@" ;;
             esac""",
         "make": f'exec {shutil.which("make")} -C "{ROOT}" --dry-run "$@" > /dev/null',
@@ -136,9 +146,7 @@ def test_every_block_says_its_language(path):
 
 
 @pytest.mark.timeout(LIMIT_S + 60)
-@pytest.mark.parametrize(
-    "path", [p for p in DOCUMENTS if any(b.language == "python" for b in blocks(p))], ids=name
-)
+@pytest.mark.parametrize("path", documents_with("python"))
 def test_python_blocks_run(path, workplace):
     folder, environment = workplace
     found = [block for block in blocks(path) if block.language == "python"]
@@ -161,14 +169,7 @@ def test_python_blocks_run(path, workplace):
 
 
 @pytest.mark.timeout(LIMIT_S + 60)
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(p, marks=[] if p.parent == ROOT else [pytest.mark.slow], id=name(p))
-        for p in DOCUMENTS
-        if any(b.language == "bash" for b in blocks(p))
-    ],
-)
+@pytest.mark.parametrize("path", documents_with("bash"))
 def test_bash_blocks_run(path, workplace):
     folder, environment = workplace
     script = "\n".join(block.text for block in blocks(path) if block.language == "bash")
