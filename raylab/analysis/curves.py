@@ -54,10 +54,10 @@ def last_return(run: RunRecord, window: int = WINDOW_EPISODES) -> float:
     return float(run.episodes["episode_return"].tail(window).mean())
 
 
-def learning_curves(runs: Sequence[RunRecord], axis: str) -> Curves:
-    """Return the smoothed returns over ``axis`` (a key of AXES), with IQM and 95 % band."""
-    tables = {run.seed: smoothed_returns(run) for run in runs}
-    return _curves({seed: table[[axis, "mean_return"]] for seed, table in tables.items()})
+def learning_curves(runs: Sequence[RunRecord]) -> dict[str, Curves]:
+    """Return the smoothed returns over each of AXES, with IQM and 95 % band."""
+    tables = {run.seed: _points(smoothed_returns(run)) for run in runs}
+    return {axis: _curves(tables, axis, "mean_return") for axis in AXES}
 
 
 def throughput(runs: Sequence[RunRecord]) -> Curves:
@@ -82,9 +82,8 @@ def throughput(runs: Sequence[RunRecord]) -> Curves:
                 seconds=("seconds", "sum"),
             )
         )
-        sums["steps_per_s"] = sums["steps"] / sums["seconds"]
-        tables[run.seed] = sums[["agent_steps", "steps_per_s"]]
-    return _curves(tables)
+        tables[run.seed] = _points(sums.assign(steps_per_s=sums["steps"] / sums["seconds"]))
+    return _curves(tables, "agent_steps", "steps_per_s")
 
 
 def returns_by_quarter(runs: Sequence[RunRecord]) -> pd.DataFrame:
@@ -120,25 +119,19 @@ def diagnostic_names(runs: Sequence[RunRecord]) -> list[str]:
     return list(names)
 
 
-def diagnostic(runs: Sequence[RunRecord], name: str) -> Curves:
-    """Return one metrics column over agent steps, averaged in bins."""
-    return _curves(
-        {
-            run.seed: _binned(run.metrics[["agent_steps", name]])
-            for run in runs
-            if name in run.metrics.columns
-        }
-    )
+def diagnostics(runs: Sequence[RunRecord]) -> dict[str, Curves]:
+    """Return the metrics columns of :func:`diagnostic_names` over agent steps, averaged in bins."""
+    names = diagnostic_names(runs)
+    tables = {run.seed: _points(_binned(run.metrics, names)) for run in runs}
+    return {name: _curves(tables, "agent_steps", name, points=_BINS) for name in names}
 
 
-def _binned(rows: pd.DataFrame) -> pd.DataFrame:
-    """Average (x, y) rows in equal bins of x; a bin stands at the mean of its x."""
-    x, y = rows.columns
-    rows = rows.dropna()
+def _binned(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Average columns in equal bins of the agent steps; a bin stands at the mean of its steps."""
+    rows = rows[["agent_steps", *(name for name in names if name in rows.columns)]]
     if len(rows) <= _BINS:
         return rows
-    rows = rows.assign(bin=_bins(rows[x], _BINS))
-    return rows.groupby("bin", as_index=False).agg(**{x: (x, "mean"), y: (y, "mean")})[[x, y]]
+    return rows.groupby(_bins(rows["agent_steps"], _BINS)).mean()
 
 
 def _bins(x: pd.Series, bins: int) -> pd.Series:
@@ -147,11 +140,26 @@ def _bins(x: pd.Series, bins: int) -> pd.Series:
     return numbers
 
 
-def _curves(tables: dict[str, pd.DataFrame]) -> Curves:
-    """Summarise (x, y) tables, one a seed; seeds without a row are left out."""
+def _points(table: pd.DataFrame) -> dict[str, Floats]:
+    """Return the columns as arrays, float64 [rows] each; the frame is asked once for all."""
+    values = table.to_numpy(dtype=np.float64)
+    return {name: values[:, number] for number, name in enumerate(table.columns)}
+
+
+def _curves(tables: dict[str, dict[str, Floats]], x: str, y: str, points: int = 200) -> Curves:
+    """Summarise y over x, a table a seed; seeds without a row that has both are left out.
+
+    Args:
+        tables: seed -> the columns of :func:`_points`; y may be missing.
+        x: the column to run over.
+        y: the column to summarise.
+        points: size of the summary's grid.
+    """
     seeds = {}
     for seed, table in tables.items():
-        points = table.dropna().to_numpy(dtype=np.float64)
-        if len(points):
-            seeds[seed] = (points[:, 0].copy(), points[:, 1].copy())
-    return Curves(seeds, bootstrap_curve(*common_grid(list(seeds.values()))))
+        if y not in table:
+            continue
+        known = np.isfinite(table[x]) & ~np.isnan(table[y])
+        if known.any():
+            seeds[seed] = (table[x][known], table[y][known])
+    return Curves(seeds, bootstrap_curve(*common_grid(list(seeds.values()), points)))

@@ -21,12 +21,11 @@ from raylab.analysis.curves import (
     AXES,
     WINDOW_EPISODES,
     Curves,
-    diagnostic,
-    diagnostic_names,
-    learning_curves,
+    diagnostics,
     throughput,
 )
 from raylab.analysis.formats import count
+from raylab.analysis.statistics import bootstrap_curve, common_grid
 from raylab.analysis.summary import ExperimentSummary
 
 # Okabe and Ito's palette: told apart with the common colour deficiencies, and in print.
@@ -94,13 +93,17 @@ class Plot:
 
 
 def learning_curve(
-    experiments: Sequence[ExperimentSummary], axis: str, *, name: str, title: str
+    experiments: Sequence[ExperimentSummary],
+    curves: Sequence[Curves],
+    axis: str,
+    *,
+    name: str,
+    title: str,
 ) -> Plot | None:
     """Draw episode returns of comparable experiments over ``axis`` (a key of AXES).
 
     None when no experiment has finished an episode.
     """
-    curves = [learning_curves(experiment.runs, axis) for experiment in experiments]
     if not any(curve.seeds for curve in curves):
         return None
 
@@ -141,11 +144,10 @@ def throughput_plot(experiments: Sequence[ExperimentSummary]) -> Plot | None:
 
 def diagnostics_plot(experiments: Sequence[ExperimentSummary]) -> Plot | None:
     """Draw every metric that the runs recorded as one panel each; None when there is none."""
-    runs = [run for experiment in experiments for run in experiment.runs]
-    panels = {
-        name: [diagnostic(experiment.runs, name) for experiment in experiments]
-        for name in diagnostic_names(runs)
-    }
+    found = [diagnostics(experiment.runs) for experiment in experiments]
+    names = dict.fromkeys(name for curves in found for name in curves)
+    none = Curves({}, bootstrap_curve(*common_grid([])))
+    panels = {name: [curves.get(name, none) for curves in found] for name in names}
     panels = {name: curves for name, curves in panels.items() if any(c.seeds for c in curves)}
     if not panels:
         return None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import raylab
-from raylab.analysis.curves import AXES
+from raylab.analysis.curves import AXES, learning_curves
 from raylab.analysis.folders import find_runs
 from raylab.analysis.page import Page, render
 from raylab.analysis.plots import Plot, diagnostics_plot, learning_curve, throughput_plot
@@ -98,9 +98,11 @@ def _learning_plots(experiments: Sequence[ExperimentSummary]) -> dict[str, list[
         is_only = environments.count(environment) == 1
         title = environment if is_only else f"{environment} ({protocol})"
         suffix = f"-{_slug(title)}" if len(comparable) > 1 else ""
+        curves = [learning_curves(experiment.runs) for experiment in group]
         plots = [
             learning_curve(
                 group,
+                [axes[axis] for axes in curves],
                 axis,
                 name=f"learning-curve-{_slug(name)}{suffix}",
                 title=f"{title}: return over {name}",

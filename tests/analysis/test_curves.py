@@ -11,8 +11,8 @@ import pytest
 import raylab.frame as pd
 from raylab.analysis.curves import (
     QUARTERS,
-    diagnostic,
     diagnostic_names,
+    diagnostics,
     last_return,
     learning_curves,
     returns_by_quarter,
@@ -84,7 +84,7 @@ def test_learning_curve_summarises_where_all_seeds_have_data() -> None:
     first = make_run([(1, 0.0), (4, 6.0)], seed="1")  # means 0 at 10, 3 at 40
     second = make_run([(2, 2.0), (3, 4.0)], seed="2")  # means 2 at 20, 3 at 30
 
-    curves = learning_curves([first, second], "agent_steps")
+    curves = learning_curves([first, second])["agent_steps"]
 
     assert curves.seeds["1"][0].tolist() == [10.0, 40.0]
     assert curves.seeds["1"][1].tolist() == [0.0, 3.0]
@@ -95,20 +95,20 @@ def test_learning_curve_summarises_where_all_seeds_have_data() -> None:
 
 @pytest.mark.parametrize(("axis", "last"), [("frames", 160.0), ("wall_time_s", 0.8)])
 def test_learning_curve_runs_over_other_axes(axis: str, last: float) -> None:
-    curves = learning_curves([make_run([(1, 1.0), (4, 2.0)])], axis)
+    curves = learning_curves([make_run([(1, 1.0), (4, 2.0)])])[axis]
 
     assert curves.seeds["1"][0][-1] == last
 
 
 def test_seed_without_an_episode_is_left_out() -> None:
-    curves = learning_curves([make_run([]), make_run([(1, 1.0)], seed="2")], "agent_steps")
+    curves = learning_curves([make_run([]), make_run([(1, 1.0)], seed="2")])["agent_steps"]
 
     assert list(curves.seeds) == ["2"]
     assert curves.summary.value.tolist() == [1.0]
 
 
 def test_no_seed_at_all_gives_empty_curves() -> None:
-    curves = learning_curves([make_run([])], "agent_steps")
+    curves = learning_curves([make_run([])])["agent_steps"]
 
     assert curves.seeds == {}
     assert curves.summary.x.size == 0
@@ -149,13 +149,13 @@ def test_diagnostics_are_the_columns_that_are_no_counters() -> None:
 
 
 def test_diagnostic_of_a_short_run_is_not_binned() -> None:
-    curves = diagnostic([make_run([])], "entropy")
+    curves = diagnostics([make_run([])])["entropy"]
 
     assert curves.seeds["1"][1] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
 
 
 def test_diagnostic_of_a_long_run_is_averaged_in_bins_of_equal_width() -> None:
-    curves = diagnostic([make_run([], updates=800)], "entropy")
+    curves = diagnostics([make_run([], updates=800)])["entropy"]
 
     x, y = curves.seeds["1"]
     assert len(x) == 80
@@ -168,7 +168,7 @@ def test_metric_that_one_seed_lacks_is_drawn_for_the_others() -> None:
     first = make_run([])
     second = replace(make_run([], seed="2"), metrics=first.metrics.drop(columns="entropy"))
 
-    assert list(diagnostic([first, second], "entropy").seeds) == ["1"]
+    assert list(diagnostics([first, second])["entropy"].seeds) == ["1"]
 
 
 def test_quarters_average_the_episodes_that_ended_in_them() -> None:
