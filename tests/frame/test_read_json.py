@@ -152,7 +152,7 @@ def test_random_doubles(tmp_path: Path, form: str, cut: int) -> None:
         '{"a": 1.0}\n{"a": 2.5}\n',
         '{"a": -0.0}\n{"a": -0.5}\n',
         '{"a": 9223372036854775807}\n{"a": -9223372036854775808}\n',
-        '{"a": 9007199254740993}\n{"a": null}\n{"a": 0.5}\n',
+        '{"a": 9223372036854775807}\n{"a": null}\n{"a": 0.5}\n',
         '{"a": NaN}\n{"a": Infinity}\n{"a": -Infinity}\n{"a": 1}\n',
         '{"a": NaN}\n{"a": "x"}\n{"a": null}\n',
         '{"a": "1"}\n{"a": "2"}\n{"a": "x"}\n',
@@ -268,6 +268,16 @@ def test_errors_are_those_of_pandas(path: Path, tmp_path: Path, cut: int) -> Non
         with pytest.raises((ValueError, OSError)) as ours:
             pd.read_json(file, lines=True)
         assert (type(ours.value), str(ours.value)) == (type(theirs.value), str(theirs.value))
+
+
+def test_a_frame_is_written_onto_its_own_source(path: Path, cut: int) -> None:
+    expected = pandas.read_json(path, lines=True)[["key", "word", "x"]]
+    df = pd.read_json(path, lines=True)[["key", "word", "x"]]
+
+    df.to_json(path, orient="records", lines=True)
+
+    assert_same(df.to_pandas(), expected)
+    assert path.read_text() == expected.to_json(orient="records", lines=True)
 
 
 def test_a_changed_file_raises(path: Path, cut: int) -> None:

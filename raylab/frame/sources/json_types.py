@@ -54,7 +54,7 @@ def look(name: str, values: pd.Series) -> Seen:
     if values.dtype == INT64:
         return Seen("int")
     if values.dtype == FLOAT64:
-        if (values == _BEYOND_INT64).any():
+        if not some and (values == _BEYOND_INT64).any():
             raise NotNative(f"column {name!r} with 2**63, which machines cast differently")
         return Seen("float", some, kept=not _are_whole(values))
     if values.dtype == BOOL or pd.api.types.infer_dtype(values, skipna=True) == "boolean":
