@@ -30,6 +30,7 @@ from raylab.frame.facade.interchange import (
 from raylab.frame.facade.parsing import to_datetime, to_numeric
 from raylab.frame.facade.reading import read_feather, read_parquet
 from raylab.frame.facade.reading_csv import read_csv
+from raylab.frame.facade.reading_json import read_json
 from raylab.frame.facade.reading_sql import read_sql, read_sql_query
 from raylab.frame.facade.toplevel import (
     clear_cache,
@@ -64,6 +65,7 @@ __all__ = [  # noqa: PLE0604  the rest is pandas' own list
     "qcut",
     "read_csv",
     "read_feather",
+    "read_json",
     "read_parquet",
     "read_sql",
     "read_sql_query",

@@ -78,6 +78,18 @@ def test_files_are_written_and_read_in_partitions(
     pandas.testing.assert_frame_equal(df[df["key"] > 2].to_pandas(), kept)
 
 
+def test_json_lines_are_read_in_partitions(table: pandas.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    table.drop(columns=["day", "when"]).to_json(path, orient="records", lines=True)
+
+    df = pd.read_json(path, lines=True)
+
+    assert len(df.__dict__["_lazy"].rows.source.pieces) > 2
+    expected = pandas.read_json(path, lines=True)
+    kept = expected[expected["key"] > 2]
+    pandas.testing.assert_frame_equal(df[df["key"] > 2].to_pandas(), kept, check_exact=True)
+
+
 def test_memory_urls_are_read_here(table: pandas.DataFrame) -> None:
     table.to_parquet("memory://only/here.parquet")
     df = pd.read_parquet("memory://only/here.parquet")

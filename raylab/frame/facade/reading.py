@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.extensions import no_default
 
-from raylab.frame import support
+from raylab.frame import settings, support
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.dataframe import DataFrame, lazy_frame
 from raylab.frame.facade.filters import filtered, split_by_key
@@ -20,6 +20,9 @@ from raylab.frame.plan.expressions import Column, Expr
 from raylab.frame.plan.nodes import Scan
 from raylab.frame.plan.schema import NotNative
 from raylab.frame.sources.files import FileIdentity, is_url, plain_path
+
+COMPRESSED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar", ".tgz")
+"""Ends of the names of files that pandas decompresses."""
 
 
 def read_parquet(
@@ -113,6 +116,16 @@ def native_or_pandas(native: Callable[[], Any], name: str, *args: Any, **kwargs:
             rows = len(result) if isinstance(result, pd.DataFrame | pd.Series) else 0
             support.record(name, str(reason), rows, time.perf_counter() - start)
             return result
+
+
+def is_small(path: Any) -> bool:
+    """Whether a local file is smaller than a partition; it need not be there."""
+    try:
+        size = Path(plain_path(path)).stat().st_size
+    except (NotNative, OSError, ValueError):
+        return False
+    limit: int = settings.get("target_partition_bytes")
+    return size < limit
 
 
 class WithAttrs:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from pandas.api.types import pandas_dtype
 from raylab.frame import settings
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.dataframe import lazy_frame
-from raylab.frame.facade.reading import native_or_pandas
+from raylab.frame.facade.reading import COMPRESSED, is_small, native_or_pandas
 from raylab.frame.facade.state import FrameState, IndexSpec, Levels, RangeSpec
 from raylab.frame.plan.expressions import Column, Expr
 from raylab.frame.plan.nodes import Scan
@@ -32,9 +31,6 @@ from raylab.frame.sources.files import (
     plain_path,
     remote_names,
 )
-
-_ENDINGS = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar", ".tgz")
-"""Files that pandas decompresses."""
 
 _TAKEN = {
     "sep",
@@ -74,7 +70,7 @@ def read_csv(filepath_or_buffer: Any, *args: Any, **kwargs: Any) -> Any:
         pandas.errors.ParserError: a line has too many fields; names the line and the file.
     """
     try:
-        if _is_small(filepath_or_buffer):
+        if is_small(filepath_or_buffer):
             return adopt(pd.read_csv(filepath_or_buffer, *args, **kwargs))
         return native_or_pandas(
             lambda: _native(filepath_or_buffer, *args, **kwargs),
@@ -91,19 +87,9 @@ def read_csv(filepath_or_buffer: Any, *args: Any, **kwargs: Any) -> Any:
         raise
 
 
-def _is_small(path: Any) -> bool:
-    """Whether a local file is smaller than a partition; it need not be there."""
-    try:
-        size = Path(plain_path(path)).stat().st_size
-    except (NotNative, OSError, ValueError):
-        return False
-    limit: int = settings.get("target_partition_bytes")
-    return size < limit
-
-
 def _native(path: Any, *args: Any, **kwargs: Any) -> Any:
     text = plain_path(path)
-    if text.endswith(_ENDINGS):
+    if text.endswith(COMPRESSED):
         raise NotNative("a compressed file")
     given = _arguments(path, *args, **kwargs)
     options = _options(given)
