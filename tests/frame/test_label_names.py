@@ -89,3 +89,31 @@ def test_labels_of_another_dtype_stay(dtype: str, made: Callable[[], Any]) -> No
 
     assert_frame_equal(df.to_pandas(), expected)
     assert df.columns.dtype == expected.columns.dtype
+
+
+@pytest.mark.parametrize("label", ["*", "^k$", "^.*$", "^x", "x$", ""])
+def test_labels_that_the_engine_would_take_for_patterns_are_labels(
+    made: Callable[[], Any], label: str, tmp_path: Path
+) -> None:
+    pd.set_option("raylab.fallback", "silent")  # put back by the fixture
+    plain = made().to_pandas().rename(columns={"x": label})
+    plain.to_parquet(tmp_path / "labels.parquet")
+    plain.to_csv(tmp_path / "labels.csv", index=False)
+    plain.to_feather(tmp_path / "labels.feather")
+    named = made()
+    named.columns = ["k", label]
+    frames = {
+        "frame": pd.DataFrame(plain),
+        "renamed": made().rename(columns={"x": label}),
+        "named": named,
+        "assigned": made().assign(**{label: lambda df: df["x"]}).drop(columns="x"),
+        "parquet": pd.read_parquet(tmp_path / "labels.parquet"),
+        "feather": pd.read_feather(tmp_path / "labels.feather"),
+    }
+    if label:
+        frames["csv"] = pd.read_csv(tmp_path / "labels.csv")
+
+    for source, df in frames.items():
+        assert (df[df[label] > 1][label] + 1).tolist() == [3, 4], source
+        assert df.groupby("k")[label].sum().to_dict() == {"a": 4, "b": 2}, source
+        assert_frame_equal(df.rename(columns={"k": "key"}).to_pandas()[[label]], plain[[label]])

@@ -13,9 +13,8 @@ from raylab.frame import support
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.alignment import aligned
 from raylab.frame.facade.base import LazyObject, state_of, wrap
-from raylab.frame.facade.labelling import is_label
 from raylab.frame.facade.stacking import stacked
-from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState
+from raylab.frame.facade.state import FrameState, Levels, RangeSpec, SeriesState, is_label
 from raylab.frame.plan.expressions import Expr, Literal
 from raylab.frame.plan.nodes import HIDDEN
 from raylab.frame.plan.schema import NotNative

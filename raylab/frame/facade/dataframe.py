@@ -21,6 +21,7 @@ from raylab.frame.facade.state import (
     Occurring,
     RangeSpec,
     dtype_of,
+    is_label,
     value_node,
 )
 from raylab.frame.plan.expressions import Column
@@ -407,7 +408,7 @@ def range_index(spec: RangeSpec, height: int) -> pd.RangeIndex:
 def _relabelled(state: FrameState, labels: pd.Index) -> FrameState | None:
     """The state with other column labels, where they are distinct strings of dtype str."""
     fits = labels.dtype == STR and len(labels) == len(state.columns) and labels.is_unique
-    if not fits or not all(type(label) is str for label in labels):
+    if not fits or not all(map(is_label, labels)):
         return None
     columns = {str(new): e for new, e in zip(labels, state.columns.values(), strict=True)}
     return FrameState(state.rows, columns, state.index, labels.name)

@@ -16,11 +16,11 @@ from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.base import LazyObject, state_of, wrap
 from raylab.frame.facade.categories import as_text
 from raylab.frame.facade.dataframe import compute_frame
-from raylab.frame.facade.labelling import is_label, labelled, occurring
+from raylab.frame.facade.labelling import labelled, occurring
 from raylab.frame.facade.operators import constant
 from raylab.frame.facade.pivoting import cross_counts
 from raylab.frame.facade.selection import label_list
-from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_rows, settle
+from raylab.frame.facade.state import FrameState, SeriesState, is_label, same_labelled_rows, settle
 from raylab.frame.plan.expressions import Expr, call
 from raylab.frame.plan.nodes import AggregateCall
 from raylab.frame.plan.schema import BOOL, NotNative, is_category, is_text

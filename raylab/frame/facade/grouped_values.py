@@ -11,7 +11,6 @@ from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 from raylab.frame.execution import engine
 from raylab.frame.facade.base import native
 from raylab.frame.facade.grouping import GroupState, aggregated, groupby, numeric, one_function
-from raylab.frame.facade.labelling import is_label
 from raylab.frame.facade.running import over
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.stacking import interleaved
@@ -21,6 +20,7 @@ from raylab.frame.facade.state import (
     Occurring,
     RangeSpec,
     SeriesState,
+    is_label,
     settle,
 )
 from raylab.frame.plan.expressions import Column, Expr, Literal, call

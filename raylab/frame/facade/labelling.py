@@ -11,7 +11,7 @@ from raylab.frame.execution import engine
 from raylab.frame.execution.conversion import to_index
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.dataframe import compute_frame
-from raylab.frame.facade.state import FrameState, dtype_of
+from raylab.frame.facade.state import FrameState, dtype_of, is_label
 from raylab.frame.plan.expressions import Column, Expr
 from raylab.frame.plan.nodes import HIDDEN, Distinct, Node, Project, typed
 from raylab.frame.plan.schema import NotNative
@@ -20,11 +20,6 @@ MOST = 2_000
 """Columns beyond which a frame is too wide for one plan."""
 
 _VALUE = f"{HIDDEN}value"
-
-
-def is_label(value: Any) -> bool:
-    """Whether a lazy frame can have it as the label of a column."""
-    return type(value) is str and value != "" and not value.startswith(HIDDEN)
 
 
 def labelled(state: FrameState, labels: pd.Index) -> Any:

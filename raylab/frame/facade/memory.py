@@ -8,7 +8,14 @@ from typing import Any
 import pandas as pd
 from pandas import MultiIndex, RangeIndex
 
-from raylab.frame.facade.state import FrameState, IndexSpec, Levels, RangeSpec, SeriesState
+from raylab.frame.facade.state import (
+    FrameState,
+    IndexSpec,
+    Levels,
+    RangeSpec,
+    SeriesState,
+    is_label,
+)
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import HIDDEN, Scan
 from raylab.frame.plan.schema import STR, NotNative, is_category, kind_of
@@ -46,9 +53,7 @@ def _native_labels(labels: pd.Index) -> bool:
         and labels.dtype == STR
         and len(labels) > 0
         and labels.is_unique
-        and all(
-            type(label) is str and label != "" and not label.startswith(HIDDEN) for label in labels
-        )
+        and all(map(is_label, labels))
     )
 
 

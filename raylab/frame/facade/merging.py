@@ -27,10 +27,16 @@ from raylab.frame.facade.joining import (
     on_right,
     sorted_by,
 )
-from raylab.frame.facade.labelling import is_label
 from raylab.frame.facade.memory_joins import joined_in_memory
 from raylab.frame.facade.selection import filtered, label_list
-from raylab.frame.facade.state import FrameState, IndexSpec, Levels, RangeSpec, SeriesState
+from raylab.frame.facade.state import (
+    FrameState,
+    IndexSpec,
+    Levels,
+    RangeSpec,
+    SeriesState,
+    is_label,
+)
 from raylab.frame.plan.expressions import Column, Expr, Literal, call
 from raylab.frame.plan.schema import NotNative
 

@@ -82,6 +82,22 @@ class Occurring:
 IndexSpec = RangeSpec | Levels
 
 
+def is_pattern(label: str) -> bool:
+    """Whether the engine takes a name for a pattern of names.
+
+    >>> is_pattern("*"), is_pattern("^x$"), is_pattern("x^2")
+    (True, True, False)
+    """
+    return label == "*" or (label.startswith("^") and label.endswith("$"))
+
+
+def is_label(value: Any) -> bool:
+    """Whether a lazy frame can have it as the label of a column."""
+    if type(value) is not str or is_pattern(value):
+        return False
+    return value != "" and not value.startswith(HIDDEN)
+
+
 @dataclass(frozen=True)
 class FrameState:
     """A lazy DataFrame.
@@ -91,12 +107,19 @@ class FrameState:
         columns: expressions over these rows by label; labels are distinct strings.
         index: the row labels.
         columns_name: the name of the column axis.
+
+    Raises:
+        NotNative: a label is a pattern of columns to the engine.
     """
 
     rows: Node
     columns: dict[str, Expr]
     index: IndexSpec = RangeSpec()
     columns_name: Hashable = None
+
+    def __post_init__(self) -> None:
+        if any(is_pattern(label) for label in self.columns):
+            raise NotNative("column labels such as '*' and '^x$'")
 
     @cached_property
     def fields(self) -> dict[str, Field]:

@@ -113,9 +113,9 @@ def check_labels(labels: list[str]) -> None:
     """Asks pandas, which makes numbers or dates of labels if all of them can be.
 
     Raises:
-        NotNative: the labels do not stay as they are, or they are patterns or marks to the engine.
+        NotNative: the labels do not stay as they are, or they are marks to the engine.
     """
-    if any(label in ("", "*") or label[0] == "^" or HIDDEN in label for label in labels):
+    if any(label == "" or HIDDEN in label for label in labels):
         raise NotNative("labels that mean something to the engine")
     record = json.dumps(dict.fromkeys(labels))
     with warnings.catch_warnings():
