@@ -78,6 +78,7 @@ def lose(nodes: Nodes, training: Training, how: str) -> dict[str, float]:
         for name, has_happened in events.items():
             if name not in seen and has_happened():
                 seen[name] = round(time.monotonic() - began, 2)
+                print(how, name, seen[name], flush=True)
         return len(seen) == len(events)
 
     wait_for(all_seen, f"{set(events)} after {how}", limit_s)

@@ -133,7 +133,8 @@ def sync_over_nodes(folder: Path) -> None:
         assert parent(first) != parent(second), "both workers on one node"
         nodes.lose(second)
     assert_same_run(training.run, reference)
-    assert "with its games, exactly" in (training.path / "log.txt").read_text()
+    log = (training.path / "log.txt").read_text()
+    assert "with its games, exactly" in log or training.run.status["attempt"] == 2, log
 
 
 def full_disk(folder: Path) -> None:
