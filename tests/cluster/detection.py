@@ -90,8 +90,9 @@ def lose(nodes: Nodes, training: Training, how: str) -> dict[str, float]:
 
 
 def reactions(path: Path) -> int:
-    """How often the run has said that it goes on from its last checkpoint."""
-    return log_of(path).count("going on from the last checkpoint")
+    """How often the run has said that it goes on: its supervisor, or one that took its place."""
+    log = log_of(path)
+    return log.count("going on from the last checkpoint") + log.count(" goes on from ")
 
 
 if __name__ == "__main__":
