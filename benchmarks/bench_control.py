@@ -1,12 +1,14 @@
 """What control costs: rollout workers whose environment only sleeps, 1, 2, 4 and 8 of them.
 
 With such environments the workers could go on without a pause: what is missing from that rate is
-control. Each number of workers trains APPO (``async``) and PPO (``sync``) by a small network, and
-PPO by one of many weights, whose broadcast is what the two PPO runs differ by. Results go to
-``benchmarks/results/control.json``.
+control, and what the workers spend on choosing actions: with steps of 5 ms eight workers choose 1,600 a
+second, which alone can fill two cores, with steps of 20 ms 400. A fragment takes 0.16 s in both. The
+part of the cores in use is recorded. Each number of workers trains APPO (``async``) and PPO (``sync``)
+by a small network; with steps of 5 ms also PPO by one of many weights, whose broadcast is what the two
+PPO runs differ by. Results go to ``benchmarks/results/control.json``.
 
 ``python -m benchmarks.bench_control --workers 1 2 --updates 10`` is a smoke test of a minute or two; all
-of it takes some five. Without step, the clock starts and stops in the middle of fragments: an overhead
+of it takes some ten. Without step, the clock starts and stops in the middle of fragments: an overhead
 is right to about a fragment's time (0.16 s) divided by ``--updates``.
 """
 
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.common import RESULTS, Result, Row, installed_versions
-from benchmarks.sleeping import STEP_S
+from benchmarks.interleave import busy_s
 from raylab import runtime
 from raylab.rl.algorithms.appo import APPO
 from raylab.rl.algorithms.ppo import PPO
@@ -30,7 +32,8 @@ from raylab.rl.placements import make_team
 from raylab.rl.placements.watch import Watch
 from raylab.rl.schedule import Checkpointing, Evaluating, Until
 
-UNROLL = 32
+STEPS_S = (0.005, 0.02)
+FRAGMENT_S = 0.16
 WARM_UP = 5  # updates
 SMALL = NetworkConfig(hidden_sizes=(8,))
 LARGE = NetworkConfig(hidden_sizes=(1024, 1024))
@@ -41,6 +44,7 @@ class Measured:
     """One placement with one number of workers."""
 
     steps_per_s: float
+    cores: float  # in use, of all of the machine's
     overhead_s: float  # per fragment: beyond playing, and in step beyond learning
     bytes_per_step: float  # of fragments
     weights_bytes: int
@@ -59,11 +63,11 @@ def measure(job: Job, updates: int) -> Measured:
             team.begin_update()
             team.finish_update()
         results = []
-        start_s = time.perf_counter()
+        start_s, before_s = time.perf_counter(), busy_s()
         for _ in range(updates):
             team.begin_update()
             results.append(team.finish_update().metrics)
-        took_s = time.perf_counter() - start_s
+        took_s, used_s = time.perf_counter() - start_s, busy_s() - before_s
         team.drain()
         weights = team.begin_checkpoint(0.0)()[0].parts["weights"]
     finally:
@@ -75,6 +79,7 @@ def measure(job: Job, updates: int) -> Measured:
     rounds = updates if job.layout.kind == "sync" else updates / job.layout.workers
     return Measured(
         steps_per_s=updates * job.algorithm.batch_size / took_s,
+        cores=used_s / took_s,
         overhead_s=took_s / rounds - in_step,
         bytes_per_step=statistics.fmean(result["fragment_bytes"] for result in results)
         / job.algorithm.batch_size,
@@ -82,18 +87,19 @@ def measure(job: Job, updates: int) -> Measured:
     )
 
 
-def job_of(kind: str, workers: int, network: NetworkConfig) -> Job:
+def job_of(kind: str, workers: int, step_s: float, network: NetworkConfig) -> Job:
     """A run of so many workers, of one environment each, that occupy no core."""
     algorithm: PPO | APPO
+    unroll = round(FRAGMENT_S / step_s)
     if kind == "sync":
         algorithm = PPO(
-            num_envs=workers, unroll_length=UNROLL, epochs=1, minibatches=1, network=network
+            num_envs=workers, unroll_length=unroll, epochs=1, minibatches=1, network=network
         )
     else:
-        algorithm = APPO(num_envs=1, unroll_length=UNROLL, max_policy_lag=64, network=network)
+        algorithm = APPO(num_envs=1, unroll_length=unroll, max_policy_lag=64, network=network)
     return Job(
         run=f"{kind} with {workers} workers",
-        env=Gymnasium(id="benchmarks.sleeping:Sleeping-v0"),
+        env=Gymnasium(id="benchmarks.sleeping:Sleeping-v0", kwargs={"step_s": step_s}),
         algorithm=algorithm,
         seed=1,
         until=Until(agent_steps=10**9),
@@ -104,53 +110,57 @@ def job_of(kind: str, workers: int, network: NetworkConfig) -> Job:
 
 
 def benchmark(workers: list[int], updates: int) -> Result:
-    """Measure every placement with every number of workers."""
-    rows = []
-    rates: dict[str, float] = {}
-    for count in workers:
-        overheads = {}
-        for label, kind, network in (
-            ("async", "async", SMALL),
-            ("sync", "sync", SMALL),
-            ("sync, large network", "sync", LARGE),
-        ):
-            times = updates * count if kind == "async" else updates
-            seen = measure(job_of(kind, count, network), times)
-            overheads[label] = seen.overhead_s
-            system = f"{label}, {count} workers"
-            rate = seen.steps_per_s / count
-            rates[system] = rate * STEP_S
-            rows += [
-                Row(system=system, metric=metric, value=value, unit=unit, n=times)
-                for metric, value, unit in (
-                    ("agent steps per second", seen.steps_per_s, "1/s"),
-                    ("part of what sleeping alone allows", rate * STEP_S, "1"),
-                    ("control overhead per fragment", 1e3 * seen.overhead_s, "ms"),
-                    ("fragment bytes per agent step", seen.bytes_per_step, "B"),
-                    ("weights", float(seen.weights_bytes), "B"),
-                )
-            ]
-        broadcast_s = overheads["sync, large network"] - overheads["sync"]
+    """Measure every placement with every number of workers and every duration of a step."""
+    rows: list[Row] = []
+    ratios = {}
+    for step_s in STEPS_S:
+        rates = {count: measure_workers(count, step_s, updates, rows) for count in workers}
+        first = rates[workers[0]]
+        for count in workers[1:]:
+            label = f"one worker, rate per worker of {count}, steps of {1e3 * step_s:g} ms"
+            ratios[label] = rates[count] / first
+    return Result(
+        name="control",
+        rows=tuple(rows),
+        ratios=ratios,
+        versions=installed_versions(("ray", "torch", "numpy")),
+        settings={"steps_s": STEPS_S, "fragment_s": FRAGMENT_S, "updates": updates},
+    )
+
+
+def measure_workers(count: int, step_s: float, updates: int, rows: list[Row]) -> float:
+    """Measure the placements with so many workers; return the rate of one of ``async``."""
+    placements = [("async", "async", SMALL), ("sync", "sync", SMALL)]
+    if step_s == STEPS_S[0]:
+        placements.append(("sync, large network", "sync", LARGE))
+    steps = f"steps of {1e3 * step_s:g} ms, {count} workers"
+    found = {}
+    for label, kind, network in placements:
+        times = updates * count if kind == "async" else updates
+        seen = found[label] = measure(job_of(kind, count, step_s, network), times)
+        rows += [
+            Row(system=f"{label}, {steps}", metric=metric, value=value, unit=unit, n=times)
+            for metric, value, unit in (
+                ("agent steps per second", seen.steps_per_s, "1/s"),
+                ("part of what sleeping alone allows", seen.steps_per_s * step_s / count, "1"),
+                ("cores in use", seen.cores, "cores"),
+                ("control overhead per fragment", 1e3 * seen.overhead_s, "ms"),
+                ("fragment bytes per agent step", seen.bytes_per_step, "B"),
+                ("weights", float(seen.weights_bytes), "B"),
+            )
+        ]
+    if "sync, large network" in found:
+        broadcast_s = found["sync, large network"].overhead_s - found["sync"].overhead_s
         rows.append(
             Row(
-                system=f"sync, {count} workers",
+                system=f"sync, {steps}",
                 metric="weights broadcast, large network",
                 value=1e3 * broadcast_s,
                 unit="ms",
                 n=updates,
             )
         )
-    first = rates[f"async, {workers[0]} workers"]
-    return Result(
-        name="control",
-        rows=tuple(rows),
-        ratios={
-            f"one worker, rate per worker of {count}": rates[f"async, {count} workers"] / first
-            for count in workers[1:]
-        },
-        versions=installed_versions(("ray", "torch", "numpy")),
-        settings={"step_s": STEP_S, "unroll_length": UNROLL, "updates": updates},
-    )
+    return found["async"].steps_per_s / count
 
 
 def main() -> None:
@@ -166,7 +176,7 @@ def main() -> None:
     finally:
         runtime.disconnect()
     for row in result.rows:
-        print(f"{row.system:32} {row.metric:40} {row.value:12.2f} {row.unit}")
+        print(f"{row.system:45} {row.metric:40} {row.value:12.2f} {row.unit}")
     print(result.write(args.out))
 
 

@@ -8,13 +8,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-STEP_S = 0.005
-
 
 class Sleeping(gymnasium.Env[np.ndarray, int]):
     """Every step takes the same time and no processor."""
 
-    def __init__(self, size: int = 4, render_mode: str | None = None) -> None:
+    def __init__(self, step_s: float, size: int = 4, render_mode: str | None = None) -> None:
+        self._step_s = step_s
         self.render_mode = render_mode
         self.observation_space = gymnasium.spaces.Box(-1, 1, (size,), np.float32)
         self.action_space = gymnasium.spaces.Discrete(2)
@@ -30,7 +29,7 @@ class Sleeping(gymnasium.Env[np.ndarray, int]):
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Sleep."""
         del action
-        time.sleep(STEP_S)
+        time.sleep(self._step_s)
         return self._observation, 1.0, False, False, {}
 
 
