@@ -41,7 +41,8 @@ def program(system: str, suite: str, args: argparse.Namespace) -> Program:
     return Program(
         system=system,
         command=tuple(command),
-        environment={"PYTHONPATH": str(ROOT)},
+        # Modules are compiled once, as in an installed package: imports would be compilations.
+        environment={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""},
         timeout_s=args.limit_s,
     )
 
