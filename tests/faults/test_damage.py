@@ -39,6 +39,7 @@ def half(half_way, tmp_path):
     return Run(path)
 
 
+@pytest.mark.slow
 def test_an_older_checkpoint_takes_the_place_of_a_damaged_one(half, uninterrupted, quiet):
     newest = half.checkpoints[-1]
     os.truncate(newest / "optimizer.safetensors", 100)

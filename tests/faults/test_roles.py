@@ -92,6 +92,7 @@ def test_in_step_a_killed_worker_and_a_killed_learner_change_no_number(
     assert_same_run(run, uninterrupted(SYNC))
 
 
+@pytest.mark.slow
 def test_without_step_a_run_ends_after_its_worker_and_its_learner_were_killed(
     cluster, quiet, tmp_path
 ):
