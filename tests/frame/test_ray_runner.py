@@ -169,6 +169,16 @@ class KillingSource:
         return "killing"
 
 
+def test_a_function_of_few_rows_of_many_runs_in_several_processes(on_ray: None) -> None:
+    pd.set_option("raylab.lazy_threshold_rows", 10_000)
+    many = pd.DataFrame({"x": np.arange(20_000)})
+
+    workers = many.head(2_000).apply(lambda row: os.getpid() + 0 * row.x, axis=1)
+
+    assert workers.groupby(workers).size().tolist() == [1_000, 1_000]
+    assert os.getpid() not in set(workers)
+
+
 def test_a_worker_killed_in_a_shuffle_costs_no_row(tmp_path: Path, on_ray: None) -> None:
     keys = np.arange(20_000) % 997
     frame, fields = typed_frame(pl.DataFrame({"k": keys, "x": np.arange(20_000)}))

@@ -11,12 +11,15 @@ from raylab.frame import settings
 from raylab.frame.optimizer.estimates import scanned_bytes
 from raylab.frame.optimizer.rewriting import walk
 from raylab.frame.plan.nodes import Node, Scan
+from raylab.frame.plan.opaque import Opaque
 from raylab.frame.sources.memory import FrameSource, PandasSource
 from raylab.frame.sources.stored import StoredSource
 from raylab.runtime import machine
 
 _WORTH_A_CLUSTER = 4
 """So many partitions of the aimed size make it worth to use the other nodes of a cluster."""
+
+_ROWS_OF_A_CALL = 100
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def choose(plan: Node) -> Placement:
     size = scanned_bytes(plan)
     if execution == "auto":
         execution = "ray" if _is_stored(plan) or _needs_cluster(size) else "local"
-    if execution == "local" or _is_small(plan):
+    if execution == "local" or _is_small(plan, functions=isinstance(plan, Opaque)):
         return Placement("local", asked or 1)
     return Placement("ray", partitions_on_ray(plan))
 
@@ -55,9 +58,12 @@ def _is_stored(plan: Node) -> bool:
     return any(isinstance(scan.source, StoredSource) for scan in scans)
 
 
-def _is_small(plan: Node) -> bool:
-    """Whether all data is in this process's memory and of a size that pandas is best for."""
-    limit = settings.get("lazy_threshold_rows")
+def _is_small(plan: Node, *, functions: bool) -> bool:
+    """Whether all data is in this process's memory and of a size that pandas is best for.
+
+    A row that a Python function is called with takes about as long as a hundred others.
+    """
+    limit = settings.get("lazy_threshold_rows") // (_ROWS_OF_A_CALL if functions else 1)
     scans = [node for node in walk(plan) if isinstance(node, Scan)]
     return all(in_memory(scan) and scan.rows < limit for scan in scans)
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from raylab.frame import support
+from raylab.frame import settings, support
 from raylab.frame.execution.opaque import EachRow, EachValue, replaying, row_operation, run_task
 from raylab.frame.facade.adoption import adopt
 from raylab.frame.facade.base import native
 from raylab.frame.facade.dataframe import compute_frame
+from raylab.frame.facade.memory import frame_in_memory
 from raylab.frame.facade.state import FrameState, SeriesState, dtype_of, settle, value_node
 from raylab.frame.plan.nodes import HIDDEN, Project
 from raylab.frame.plan.opaque import Opaque
@@ -23,6 +24,12 @@ _by_dictionary = support.NATIVE["Series", "map"]
 
 def _is_function(func: Any) -> bool:
     return callable(func) and not isinstance(func, np.ufunc | pd.Series | dict)
+
+
+def _of_few_rows(values: Any) -> FrameState | None:
+    """The state over rows that are known by now, of any plan: they are cut evenly for the workers."""
+    few = len(values) < settings.get("lazy_threshold_rows")
+    return frame_in_memory(values) if few else None
 
 
 def _mapped(series: SeriesState, func: Any, na_action: Any) -> Any:
@@ -73,7 +80,11 @@ def apply_frame(
         raise NotNative("a function of whole columns, or no Python function")
     if result_type not in (None, "expand", "reduce"):
         raise NotNative("argument result_type")
-    frame = frame.settled(frame.columns).pinned()
+    frame = frame.settled(frame.columns)
+    values = compute_frame(frame)
+    if not len(values):
+        raise NotNative("a function of rows where there are none")
+    frame = (_of_few_rows(values) or frame).pinned()
     rows, names = value_node(frame)
     dtypes = tuple((label, dtype_of(rows.schema[label])) for label in frame.columns)
     level_names: tuple[Any, ...] = frame.index.names  # type: ignore[union-attr]  # pinned
@@ -81,9 +92,6 @@ def apply_frame(
         (name, dtype_of(rows.schema[name]), level)
         for name, level in zip(names, level_names, strict=True)
     )
-    values = compute_frame(frame)
-    if not len(values):
-        raise NotNative("a function of rows where there are none")
     node = Opaque(rows, EachRow(func, dtypes, levels, tuple(args), kwargs))
     results = run_task(node, lambda i: values.index[i])
     operation = row_operation(values, func, result_type)
