@@ -38,6 +38,8 @@ def open_module(system: str) -> Any:
         start_ray()
         pd.set_option("raylab.execution", "ray")
         pd.set_option("raylab.npartitions", 2)
+        # Both workers start before the clock does.
+        pd.DataFrame({"x": range(200_000)})["x"].map(str)
     elif system == "raylab":
         pd.set_option("raylab.execution", "local")
     return pd
