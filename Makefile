@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 # Modules are compiled when they are first imported, not all of torch and Ray beforehand: once, for
-# all processes, even where the environment forbids it. torch would take every process 4 s more.
+# all processes, even where the environment forbids it: each would compile torch and Ray anew.
 unexport PYTHONDONTWRITEBYTECODE
 COMPILE := $(BIN)/python -c 'import raylab.cli, raylab.experiment.runner, raylab.frame'
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt

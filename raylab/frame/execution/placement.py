@@ -61,7 +61,7 @@ def _is_stored(plan: Node) -> bool:
 def _is_small(plan: Node, *, functions: bool) -> bool:
     """Whether all data is in this process's memory and of a size that pandas is best for.
 
-    A row that a Python function is called with takes about as long as a hundred others.
+    A row that a Python function is called with counts as a hundred others.
     """
     limit = settings.get("lazy_threshold_rows") // (_ROWS_OF_A_CALL if functions else 1)
     scans = [node for node in walk(plan) if isinstance(node, Scan)]

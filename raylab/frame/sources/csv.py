@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from typing import Any
 
 import pandas as pd
 import polars as pl
-from polars.io.plugins import register_io_source
 
-from raylab.frame.kernels.types import physical
 from raylab.frame.plan.fingerprint import structural_fingerprint
-from raylab.frame.plan.schema import OBJECT, Field, NotNative, Schema
+from raylab.frame.plan.schema import NotNative
 from raylab.frame.sources.csv_records import Piece, field_name, parsed, pieces
 from raylab.frame.sources.csv_types import Kind, Seen, converted, inferred, look
 from raylab.frame.sources.files import FileIdentity
+from raylab.frame.sources.pieces import PiecewiseSource
 
 PIECE_BYTES = 32 << 20
 _HEAD_BYTES = 1 << 18
@@ -54,100 +52,31 @@ class CsvOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class CsvSource:
+class CsvSource(PiecewiseSource):
     """One CSV file.
 
     Attributes:
-        file: as it was when its dtypes were inferred.
         options: how it is read.
         places: the position of each column among the fields of a record.
         kinds: of each column.
-        fields: pandas' dtypes.
         width: the number of fields of a record.
-        pieces: of the file, in order.
-        rows: the number of records.
     """
 
-    file: FileIdentity
     options: CsvOptions
     places: dict[str, int]
     kinds: dict[str, Kind]
-    fields: Schema
     width: int
-    pieces: tuple[Piece, ...]
-    rows: int
 
     @cached_property
     def fingerprint(self) -> str:
         """The identity of the file and how it is read."""
         return structural_fingerprint(_Identity(self.file, self.options))
 
-    @property
-    def files(self) -> tuple[FileIdentity, ...]:
-        """The file."""
-        return (self.file,)
-
-    @property
-    def in_process(self) -> bool:
-        """Whether no other process can see the file."""
-        return self.file.in_process
-
-    @cached_property
-    def piece_starts(self) -> tuple[int, ...]:
-        """The first row of each piece: where cutting the rows costs nothing."""
-        return tuple(accumulate((p.rows for p in self.pieces[:-1]), initial=0))
-
-    @property
-    def nbytes(self) -> int:
-        """The size of the file."""
-        return self.file.size
-
-    def read(
-        self,
-        columns: tuple[str, ...],
-        row_index: str | None,
-        start: int = 0,
-        length: int | None = None,
-    ) -> pl.LazyFrame:
-        """A lazy scan, piece by piece."""
-        end = self.rows if length is None else min(self.rows, start + length)
-        schema: dict[str, Any] = {name: _held(self.fields[name]) for name in columns}
-        if row_index is not None:
-            schema[row_index] = pl.Int64()
-        return register_io_source(self._reader(list(schema), row_index, start, end), schema=schema)
-
-    def _reader(
-        self, columns: list[str], row_index: str | None, start: int, end: int
-    ) -> Callable[..., Any]:
-        def read(
-            with_columns: list[str] | None,
-            predicate: pl.Expr | None,
-            n_rows: int | None,
-            batch_size: int | None,  # noqa: ARG001  the engine passes it
-        ) -> Iterator[pl.DataFrame]:
-            names = columns if with_columns is None else with_columns
-            stop = end if n_rows is None else min(end, start + n_rows)
-            for first, piece in zip(self.piece_starts, self.pieces, strict=True):
-                if first >= stop or first + piece.rows <= start:
-                    continue
-                data = self.file.read_bytes(piece.start, piece.end)
-                low, high = max(first, start), min(first + piece.rows, stop)
-                texts = self._texts(data, piece, [n for n in names if n != row_index])
-                frame = self._typed(texts.slice(low - first, high - low))
-                if row_index in names:
-                    numbers = pl.int_range(low, high, eager=True)
-                    frame = frame.with_columns(numbers.alias(str(row_index)))
-                frame = frame.select(names)
-                yield frame if predicate is None else frame.filter(predicate)
-
-        return read
-
-    def _texts(self, data: bytes, piece: Piece, names: list[str]) -> pl.DataFrame:
-        """Columns of a piece as text; at least one, which tells the number of rows."""
-        chosen = names or list(self.places)[:1]
-        places = [self.places[name] for name in chosen]
+    def _values(self, data: bytes, piece: Piece, names: list[str], rows: slice) -> pl.DataFrame:
+        places = [self.places[name] for name in names]
         texts = parsed(data, piece, self.width, places, self.options.separator)
-        return texts.rename({field_name(self.places[name]): name for name in chosen})
+        texts = texts.rename({field_name(self.places[name]): name for name in names})
+        return self._typed(texts[rows])
 
     def _typed(self, texts: pl.DataFrame) -> pl.DataFrame:
         """The columns with the values that the text stands for."""
@@ -180,11 +109,6 @@ class _Identity:
 def present(values: pl.Expr, options: CsvOptions) -> pl.Expr:
     """Text with null for what stands for a missing value."""
     return pl.when(values.is_in(options.missing).not_()).then(values)
-
-
-def _held(field: Field) -> Any:
-    """The engine's dtype of a column; objects are bools with gaps."""
-    return pl.Boolean() if field.dtype == OBJECT else physical(field.dtype)
 
 
 def open_csv(file: FileIdentity, options: CsvOptions, piece_bytes: int) -> CsvSource:
@@ -224,14 +148,14 @@ def open_csv(file: FileIdentity, options: CsvOptions, piece_bytes: int) -> CsvSo
         raise NotNative("a file without records")
     types = {labels[n]: inferred(labels[n], seen[n], wanted[labels[n]]) for n in used}
     return CsvSource(
-        file,
-        options,
-        {labels[n]: n for n in used},
-        {name: kind for name, (kind, _) in types.items()},
-        {name: field for name, (_, field) in types.items()},
-        width,
-        tuple(found),
-        rows,
+        file=file,
+        fields={name: field for name, (_, field) in types.items()},
+        pieces=tuple(found),
+        rows=rows,
+        options=options,
+        places={labels[n]: n for n in used},
+        kinds={name: kind for name, (kind, _) in types.items()},
+        width=width,
     )
 
 

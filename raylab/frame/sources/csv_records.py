@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from raylab.frame.plan.schema import NotNative
+from raylab.frame.sources import pieces as pieces_of_text
 from raylab.frame.sources.files import FileIdentity
 
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
@@ -22,19 +23,13 @@ _LONGEST_RECORD = 1 << 26
 
 
 @dataclass(frozen=True)
-class Piece:
+class Piece(pieces_of_text.Piece):
     """Consecutive whole records of a file.
 
     Attributes:
-        start: the first byte.
-        end: behind the last byte.
-        rows: the number of records.
         quoted: some field stands in quotes.
     """
 
-    start: int
-    end: int
-    rows: int
     quoted: bool
 
 

@@ -6,22 +6,21 @@ pandas' own constructor. What pandas then does to whole columns follows from wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from typing import Any
 
 import pandas as pd
 import polars as pl
 from pandas.io.json import ujson_loads  # type: ignore[attr-defined]  # not in the stubs
-from polars.io.plugins import register_io_source
 
 from raylab.frame.kernels.types import physical
 from raylab.frame.plan.fingerprint import structural_fingerprint
-from raylab.frame.plan.schema import NotNative, Schema
+from raylab.frame.plan.schema import NotNative
 from raylab.frame.sources.files import FileIdentity
 from raylab.frame.sources.json_types import Seen, check_labels, inferred, look
+from raylab.frame.sources.pieces import Piece, PiecewiseSource
 
 PIECE_BYTES = 8 << 20
 """Decoded records take some ten times as much memory."""
@@ -29,111 +28,24 @@ PIECE_BYTES = 8 << 20
 _LONGEST_LINE = 1 << 26
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Consecutive whole lines of a file.
-
-    Attributes:
-        start: the first byte.
-        end: behind the last byte.
-        rows: the number of records.
-    """
-
-    start: int
-    end: int
-    rows: int
-
-
 @dataclass(frozen=True, eq=False)
-class JsonLinesSource:
-    """One file of JSON lines.
-
-    Attributes:
-        file: as it was when its dtypes were inferred.
-        fields: pandas' dtypes, in the order in which the columns first appear.
-        pieces: of the file, in order.
-    """
-
-    file: FileIdentity
-    fields: Schema
-    pieces: tuple[Piece, ...]
+class JsonLinesSource(PiecewiseSource):
+    """One file of JSON lines; its columns are in the order in which they first appear."""
 
     @cached_property
     def fingerprint(self) -> str:
         """The identity of the file."""
         return structural_fingerprint(self.file)
 
-    @property
-    def files(self) -> tuple[FileIdentity, ...]:
-        """The file."""
-        return (self.file,)
-
-    @property
-    def in_process(self) -> bool:
-        """Whether no other process can see the file."""
-        return self.file.in_process
-
-    @cached_property
-    def rows(self) -> int:
-        """The number of records."""
-        return sum(piece.rows for piece in self.pieces)
-
-    @cached_property
-    def piece_starts(self) -> tuple[int, ...]:
-        """The first row of each piece: where cutting the rows costs nothing."""
-        return tuple(accumulate((p.rows for p in self.pieces[:-1]), initial=0))
-
-    @property
-    def nbytes(self) -> int:
-        """The size of the file."""
-        return self.file.size
-
-    def read(
+    def _values(
         self,
-        columns: tuple[str, ...],
-        row_index: str | None,
-        start: int = 0,
-        length: int | None = None,
-    ) -> pl.LazyFrame:
-        """A lazy scan, piece by piece."""
-        end = self.rows if length is None else min(self.rows, start + length)
-        schema: dict[str, Any] = {name: physical(self.fields[name].dtype) for name in columns}
-        if row_index is not None:
-            schema[row_index] = pl.Int64()
-        return register_io_source(self._reader(list(schema), row_index, start, end), schema=schema)
-
-    def _reader(
-        self, columns: list[str], row_index: str | None, start: int, end: int
-    ) -> Callable[..., Any]:
-        def read(
-            with_columns: list[str] | None,
-            predicate: pl.Expr | None,
-            n_rows: int | None,
-            batch_size: int | None,  # noqa: ARG001  the engine passes it
-        ) -> Iterator[pl.DataFrame]:
-            names = columns if with_columns is None else with_columns
-            stop = end if n_rows is None else min(end, start + n_rows)
-            for first, piece in zip(self.piece_starts, self.pieces, strict=True):
-                if first >= stop or first + piece.rows <= start:
-                    continue
-                low, high = max(first, start), min(first + piece.rows, stop)
-                records = decoded(self.file.read_bytes(piece.start, piece.end))
-                frame = self._values(
-                    records[low - first : high - first], [n for n in names if n != row_index]
-                )
-                if row_index in names:
-                    numbers = pl.int_range(low, high, eager=True)
-                    frame = frame.with_columns(numbers.alias(str(row_index)))
-                frame = frame.select(names)
-                yield frame if predicate is None else frame.filter(predicate)
-
-        return read
-
-    def _values(self, records: list[dict[str, Any]], names: list[str]) -> pl.DataFrame:
-        """Columns of some records; at least one, which tells the number of rows."""
-        chosen = names or list(self.fields)[:1]
-        frame = pl.from_pandas(typed(records, chosen))
-        return frame.cast({name: physical(self.fields[name].dtype) for name in chosen})
+        data: bytes,
+        piece: Piece,  # noqa: ARG002  where the data lay
+        names: list[str],
+        rows: slice,
+    ) -> pl.DataFrame:
+        frame = pl.from_pandas(typed(decoded(data)[rows], names))
+        return frame.cast({name: physical(self.fields[name].dtype) for name in names})
 
     def check(self) -> None:
         """Compares the file with what was scanned.
@@ -167,7 +79,7 @@ def open_json_lines(file: FileIdentity, piece_bytes: int) -> JsonLinesSource:
         raise NotNative("a file without records, or without columns")
     check_labels(list(seen))
     fields = {name: inferred(name, parts, len(pieces)) for name, parts in seen.items()}
-    return JsonLinesSource(file, fields, tuple(pieces))
+    return JsonLinesSource(file, fields, tuple(pieces), sum(piece.rows for piece in pieces))
 
 
 def _lines(file: FileIdentity, size: int) -> Iterator[tuple[int, bytes]]:
