@@ -153,11 +153,26 @@ def _python_summary(group: Any) -> float:
     return total
 
 
+def _python_scores(group: Any) -> float:
+    """The function of a row over all rows of a group."""
+    total = 0.0
+    for first, third in zip(group["v1"].to_numpy(), group["v3"].to_numpy(), strict=True):
+        for power in range(1, 40):
+            total += math.sin(third / power) * math.cos(first * power)
+    return total
+
+
 UDF: dict[str, Question] = {
     "apply by row": lambda t: (
         t["groups"][["v1", "v3"]].head(max(1, len(t["groups"]) // 50)).apply(_python_score, axis=1)
     ),
     "groupby.apply": lambda t: (
+        t["groups"]
+        .head(len(t["groups"]) // 5)
+        .groupby(["id4", "id5"])[["v1", "v3"]]
+        .apply(_python_scores)
+    ),
+    "groupby.apply of next to nothing": lambda t: (
         t["groups"].groupby(["id4", "id5"])[["v1", "v3"]].apply(_python_summary)
     ),
 }

@@ -14,6 +14,7 @@ from torch import Tensor
 from raylab.errors import TrainingError
 from raylab.rl.agent import Advance, Generators, Player
 from raylab.rl.envs import Episode, VectorEnv
+from raylab.rl.laps import lap
 from raylab.rl.networks import Network
 from raylab.rl.replay import Replay, Sample
 from raylab.rl.trajectory import Arrays
@@ -41,8 +42,14 @@ class SampleLearner(Protocol):
 
     diagnostics: tuple[str, ...]
 
-    def update(self, sample: Sample, importance_exponent: float) -> tuple[Tensor, np.ndarray]:
-        """Learn from a minibatch; return diagnostics and the new masses [B] in replay."""
+    def update(
+        self, sample: Sample, importance_exponent: float, minibatches: int = 1
+    ) -> tuple[list[Tensor], np.ndarray]:
+        """Learn from equal parts of a sample, one after the other.
+
+        Returns:
+            The diagnostics of each minibatch, and the new masses [B] in replay.
+        """
 
     def renew_target(self) -> None:
         """Make the target network a copy of the online network."""
@@ -127,8 +134,9 @@ class OffPolicyAgent:
             if self._replay.mass.count < algorithm.learning_starts:
                 continue
             start_s = time.perf_counter()
-            for _ in range(multiples(algorithm.train_every, before, agent_steps)):
-                diagnostics.append(self._learn(algorithm.importance_exponent_at(agent_steps)))
+            due = multiples(algorithm.train_every, before, agent_steps)
+            if due:
+                diagnostics += self._learn(due, algorithm.importance_exponent_at(agent_steps))
             if multiples(algorithm.target_every, before, agent_steps):
                 self._learner.renew_target()
             learn_s += time.perf_counter() - start_s
@@ -167,15 +175,21 @@ class OffPolicyAgent:
 
     def _act(self, noise: Tensor, epsilon: float) -> tuple[Episode, ...]:
         actions = self.policy.act(self._stored, noise, epsilon)
+        lap("act")
         step = self._env.step(actions)
+        lap("env")
         self.policy.network.store(step.observations, self._stored)
         final = self.policy.stored(step.final_observations)
         self._replay.add(actions, step, self._stored.numpy(), final.numpy())
+        lap("store")
         return step.episodes
 
-    def _learn(self, importance_exponent: float) -> Tensor:
-        sample = self._replay.sample(self._algorithm.batch_size, self._generators["shuffling"])
-        diagnostics, masses = self._learner.update(sample, importance_exponent)
+    def _learn(self, minibatches: int, importance_exponent: float) -> list[Tensor]:
+        """Draw the minibatches that are due at once, and learn from one after the other."""
+        count = minibatches * self._algorithm.batch_size
+        sample = self._replay.sample(count, self._generators["shuffling"])
+        lap("gather")
+        diagnostics, masses = self._learner.update(sample, importance_exponent, minibatches)
         self._replay.set_masses(sample.keys, masses)
         return diagnostics
 

@@ -135,3 +135,19 @@ def test_many_keys_whose_codes_do_not_fit_are_the_engines() -> None:
 
     assert codes.combined([far, far]) is None
     assert codes.combined([far]) is far
+
+
+def test_codes_that_are_too_large_together_are_counted_anew(
+    monkeypatch: pytest.MonkeyPatch, small_frames_are_grouped_so: list[bool]
+) -> None:
+    monkeypatch.setattr(codes, "_LARGEST", 15)
+    keys = [f"k{n:03d}" for n in (5, 105, 905, 5, 105)]  # 10 codes, of which 3 are there
+    frame = pandas.DataFrame(
+        {"s": pandas.Series(keys, dtype="str"), "t": ["a", "b", "a", "a", "b"]}
+    )
+    frame["x"] = [1.0, 2.0, 3.0, 4.0, 5.0]
+
+    found = pd.from_pandas(frame).groupby(["s", "t"]).x.sum().to_pandas()
+
+    pandas.testing.assert_series_equal(found, frame.groupby(["s", "t"]).x.sum())
+    assert small_frames_are_grouped_so == [True]

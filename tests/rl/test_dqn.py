@@ -209,6 +209,43 @@ def test_updates_are_those_of_stable_baselines3():
         assert torch.allclose(own, theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize("double", [False, True], ids=["plain", "double"])
+def test_minibatches_of_one_sample_are_learned_one_after_the_other(double):
+    config = replace(PLAIN, double=double, prioritized=True)
+    together, apart = (DQNLearner(config, config.make_learner(q_network(config))) for _ in range(2))
+    sample = make_sample()
+
+    seen, masses = together.update(sample, 0.7, minibatches=4)
+    ones = [apart.update(sample.rows(slice(i, i + 4)), 0.7) for i in range(0, 16, 4)]
+
+    assert len(seen) == 4
+    np.testing.assert_allclose(masses, np.concatenate([one[1] for one in ones]), rtol=1e-5)
+    for diagnostics, (expected, _) in zip(seen, ones, strict=True):
+        assert torch.allclose(diagnostics, expected[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_renewed_target_network_is_used(precision):
+    config = replace(PLAIN, precision=precision, network=NetworkConfig(features=16))
+    image = spaces.Box(0, 255, (84, 84, 4), np.uint8)
+    learners = [
+        DQNLearner(config, config.make_learner(q_network(config, seed, image))) for seed in (0, 1)
+    ]
+    frames = np.random.default_rng(0).integers(0, 256, (16, 5, 21, 21, 16), np.uint8)
+    sample = replace(make_sample(), frames=frames, stack=4)
+    for learner in learners:  # each has made its target network ready
+        learner.update(sample, 1.0)
+
+    for learner in learners:
+        learner.renew_target()
+    learners[0].restore(learners[1].state())
+    learners[0]._learner.load_weights(learners[1]._learner.weights())
+    (one,), _ = learners[0].update(sample, 1.0)
+    (other,), _ = learners[1].update(sample, 1.0)
+
+    assert one[:3].tolist() == other[:3].tolist()
+
+
 def test_the_target_network_moves_only_when_it_is_renewed():
     learner = DQNLearner(PLAIN, PLAIN.make_learner(q_network()))
     before = learner.state()

@@ -10,22 +10,42 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from raylab.frame.execution.equal_widths import Array, EqualWidths, numbered
 from raylab.frame.plan.schema import INT64, STR
-
-Array: TypeAlias = np.ndarray[Any, Any]
 
 POOL = ThreadPoolExecutor(pl.thread_pool_size(), thread_name_prefix="raylab-groups")
 """As many threads as the engine has; NumPy, Arrow and pandas' loops leave the interpreter."""
 
 _LARGEST = 1 << 62
 """Of a code for several keys."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distinct:
+    """The numbering of strings by those that there are.
+
+    Attributes:
+        known: the distinct strings, in order.
+    """
+
+    known: pl.Series
+
+    def texts(self, codes: Array) -> pl.Series:
+        """The strings that codes stand for."""
+        return self.known.gather(codes)
+
+    def codes(self, texts: Any) -> Array:
+        """The codes of any strings, int64 [rows]; -1 where they are not known."""
+        places = pc.index_in(texts, value_set=self.known.to_arrow().cast(texts.type))
+        codes: Array = places.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +56,14 @@ class Codes:
         numbers: int64 [rows], the codes with ``least`` added.
         size: one more than the largest code.
         least: of whole numbers, what code 0 stands for.
-        texts: of strings, what the codes stand for, in order.
+        texts: of strings, what the codes stand for.
         complete: no key is missing.
     """
 
     numbers: Array
     size: int
     least: int = 0
-    texts: pl.Series | None = None
+    texts: Distinct | EqualWidths | None = None
     complete: bool = True
 
     @cached_property
@@ -54,8 +74,18 @@ class Codes:
     def decoded(self, name: str, codes: Array, dtype: pl.DataType) -> pl.Series:
         """The keys that codes stand for."""
         if self.texts is not None:
-            return self.texts.gather(codes).alias(name)
+            return self.texts.texts(codes).alias(name)
         return pl.Series(name, codes + self.least).cast(dtype)
+
+
+def tightened(key: Codes) -> Codes:
+    """The same key with a code for each string that there is, and none for those between."""
+    if not isinstance(key.texts, EqualWidths):
+        return key
+    is_there = np.bincount(key.numbers, minlength=key.size) > 0
+    lookup = np.cumsum(is_there) - 1
+    known = Distinct(key.texts.texts(np.flatnonzero(is_there)))
+    return Codes(lookup[key.numbers], len(known.known), texts=known)
 
 
 def codes_of(values: Any, most: int) -> Codes | None:
@@ -63,10 +93,10 @@ def codes_of(values: Any, most: int) -> Codes | None:
 
     Args:
         values: strings as pandas' array, or a NumPy array of whole numbers.
-        most: codes of whole numbers; where numbers lie further apart a hash table is better.
+        most: codes; where numbers, or strings as numbers, lie further apart a hash table is better.
     """
     if values.dtype == STR:
-        return _of_texts(values.__arrow_array__())
+        return _of_texts(values.__arrow_array__(), most)
     if values.dtype != INT64 or not len(values):
         return None
     least, greatest = int(values.min()), int(values.max())
@@ -75,18 +105,21 @@ def codes_of(values: Any, most: int) -> Codes | None:
     return Codes(values, greatest - least + 1, least)
 
 
-def _of_texts(texts: Any) -> Codes:
+def _of_texts(texts: Any, most: int) -> Codes:
+    numbering = numbered(texts, most, POOL)
+    if numbering is not None:
+        by_width, codes = numbering
+        return Codes(codes, by_width.size, texts=by_width)
     whole = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
     middle = len(whole) // 2
     halves = list(POOL.map(_encoded, (whole[:middle], whole[middle:])))
     found = [pl.Series("", pl.from_arrow(dictionary), dtype=pl.String) for dictionary, _ in halves]
     distinct = pl.concat(found).drop_nulls().unique().sort()
-    known = distinct.to_arrow()
-    places = [pc.index_in(d, value_set=known.cast(d.type)).to_numpy() for d, _ in halves]
+    places = [Distinct(distinct).codes(dictionary) for dictionary, _ in halves]
     values = np.empty(len(whole), dtype=np.int64)
 
     def fill(place: Array, indices: Sequence[Any], start: int) -> None:
-        lookup = np.append(place, -1).astype(np.int64)  # a missing string has the last one
+        lookup = np.append(place, -1)  # a missing string has the last one
         for chunk in indices:
             at = chunk.fill_null(len(place)) if chunk.null_count else chunk
             np.take(lookup, at.to_numpy(), out=values[start : start + len(chunk)], mode="clip")
@@ -94,7 +127,8 @@ def _of_texts(texts: Any) -> Codes:
 
     starts = (0, middle)
     list(POOL.map(fill, places, (indices for _, indices in halves), starts))
-    return Codes(values, max(1, len(known)), texts=distinct, complete=not whole.null_count)
+    size = max(1, len(distinct))
+    return Codes(values, size, texts=Distinct(distinct), complete=not whole.null_count)
 
 
 def _encoded(texts: Any) -> tuple[Any, list[Any]]:

@@ -149,7 +149,7 @@ def run_groups(node: OpaqueGroups) -> dict[int, list[Any]]:
 @distribute.register
 def _spread(node: OpaqueGroups, partitions: int, ordered: bool) -> Spread:
     below = distribute(node.child, partitions, True)
-    if below.partitions == 1:
+    if partitions == 1:
         return below.on(node.with_children((below.fragment,)))
     rows = hashed(below, node.keys, partitions)
     return rows.on(node.with_children((rows.fragment,)))

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 from pandas.api.extensions import take
 
-from raylab.frame.execution.codes import POOL, Array, codes_of
+from raylab.frame.execution.codes import POOL, codes_of
+from raylab.frame.execution.equal_widths import Array
 from raylab.frame.plan.schema import INT64, STR
 
 _SPREAD = 2
@@ -32,7 +32,7 @@ def rows_with(keys: Any, table: Any) -> Array | None:
     most = _SPREAD * (len(keys) + len(table))
     if keys.dtype == INT64:
         return _of_numbers(keys, table, most)
-    return _of_texts(keys, table) if keys.dtype == STR else None
+    return _of_texts(keys, table, most) if keys.dtype == STR else None
 
 
 def _of_numbers(keys: Array, table: Array, most: int) -> Array | None:
@@ -54,15 +54,13 @@ def _of_numbers(keys: Array, table: Array, most: int) -> Array | None:
     return found
 
 
-def _of_texts(keys: Any, table: Any) -> Array | None:
-    codes = codes_of(keys, 0)
+def _of_texts(keys: Any, table: Any, most: int) -> Array | None:
+    codes = codes_of(keys, most)
     if codes is None or codes.texts is None or not codes.complete or pd.isna(table).any():
         return None
-    known = codes.texts.to_arrow()
-    own = table.__arrow_array__()
-    places = pc.index_in(own, value_set=known.cast(own.type)).to_numpy(zero_copy_only=False)
-    inside = np.flatnonzero(~np.isnan(places))
-    lookup = _lookup(places[inside].astype(np.int64), codes.size, inside)
+    places = codes.texts.codes(table.__arrow_array__())
+    inside = np.flatnonzero(places >= 0)
+    lookup = _lookup(places[inside], codes.size, inside)
     return None if lookup is None else lookup[codes.values]
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from raylab.frame.execution.codes import POOL, Array, Codes, codes_of, combined, taken_apart
+from raylab.frame.execution.codes import POOL, Codes, codes_of, combined, taken_apart, tightened
+from raylab.frame.execution.equal_widths import Array
 from raylab.frame.kernels.types import physical
 from raylab.frame.plan.expressions import Column
 from raylab.frame.plan.nodes import Aggregate, AggregateCall, Node, Project, Scan
@@ -46,6 +47,9 @@ def groups_in_memory(node: Aggregate, *, ordered: bool) -> pl.DataFrame | None:
     if keys is None or not (node.dropna or all(key.complete for key in keys)):
         return None
     whole = combined(keys)
+    if whole is None:  # the codes are too large
+        keys = [tightened(key) for key in keys]
+        whole = combined(keys)
     if whole is None:
         return None
     arrays = {name: source.array(names[name]) for name in _arguments(node)}

@@ -34,6 +34,7 @@ from raylab.frame.plan.schema import NotNative
 
 _common: Any = importlib.import_module("pandas.core.common")
 _KEY = f"{HIDDEN}group"
+_INDEXED = (pd.Series, pd.DataFrame)
 
 
 class _Results:
@@ -46,7 +47,6 @@ class _Results:
     def __init__(self, group: GroupState, parts: list[Part], *, named: bool) -> None:
         wide, keys = _with_keys(group)
         rows, level_columns = value_node(wide)
-        values = compute_frame(wide)
         position = hidden_name(rows, "place")
         level_names: tuple[Any, ...] = wide.index.names  # type: ignore[union-attr]  # pinned
         levels = tuple(
@@ -56,12 +56,12 @@ class _Results:
         dtypes = tuple((label, dtype_of(rows.schema[label])) for label in wide.columns)
         task = EachGroup(tuple(parts), dtypes, levels, tuple(keys), position, group.dropna, named)
         by_place = run_groups(OpaqueGroups(RowNumber(rows, position), task, tuple(keys)))
-        self.groupby = _pandas_groups(group, values)
+        self.groupby = _pandas_groups(group, _values(group, wide))
         self._results = [by_place[place] for place in first_rows(self.groupby).tolist()]
 
-    def of(self, part: int) -> Iterator[Any]:
+    def of(self, part: int) -> list[Any]:
         """The results of one part, in the order of the groups."""
-        return iter([results[part] for results in self._results])
+        return [results[part] for results in self._results]
 
 
 def _with_keys(group: GroupState) -> tuple[FrameState, list[str]]:
@@ -93,14 +93,18 @@ def _pandas_groups(group: GroupState, values: Any) -> Any:
     return groupby[group.selected if isinstance(group.selected, str) else list(group.selected)]
 
 
+def _values(group: GroupState, wide: FrameState) -> pd.DataFrame:
+    """The rows of a groupby with its keys, in this process; in memory they are there already."""
+    labels = group.by if isinstance(group.by, list) else [group.by]
+    if not is_in_memory(group.frame) or not all(isinstance(label, str) for label in labels):
+        return compute_frame(wide)
+    values = in_pandas(group.frame)
+    return values.assign(**{f"{_KEY}{i}": values[label] for i, label in enumerate(labels)})
+
+
 def _whole_groups(group: GroupState) -> Any:
     """The groupby of pandas over all rows, in this process."""
-    labels = group.by if isinstance(group.by, list) else [group.by]
-    if is_in_memory(group.frame) and all(isinstance(label, str) for label in labels):
-        values = in_pandas(group.frame)
-        keys = {f"{_KEY}{i}": values[label] for i, label in enumerate(labels)}
-        return _pandas_groups(group, values.assign(**keys))
-    return _pandas_groups(group, compute_frame(_with_keys(group)[0]))
+    return _pandas_groups(group, _values(group, _with_keys(group)[0]))
 
 
 @native(DataFrameGroupBy, SeriesGroupBy)
@@ -151,7 +155,14 @@ def _replay(method: str, group: GroupState, function: Callable[[Any], Any], **op
         own = _whole_groups(group)
         return adopt(getattr(own, method)(_telling(function), **options))
     results = _Results(group, [Part(function, _columns(group, labels))], named=True)
-    rest = results.of(0)
+    found = results.of(0)
+    if method == "apply" and found and not any(isinstance(one, _INDEXED) for one in found):
+        # Without an index pandas looks at the results alone: the groups need not be cut for that.
+        own = results.groupby
+        return adopt(
+            own._wrap_applied_output(own._obj_with_exclusions, found, not_indexed_same=True)
+        )
+    rest = iter(found)
     return adopt(getattr(results.groupby, method)(lambda _: next(rest), **options))
 
 
@@ -234,7 +245,7 @@ class _Aggregations:
             if results is None or not isinstance(values, pd.Series):
                 raise NotNative("a function of whole groups")
             name = str(values.name)
-            return next(left.setdefault(name, results.of(numbers[name])))
+            return next(left.setdefault(name, iter(results.of(numbers[name]))))
 
         hand_out.__name__ = _common.get_callable_name(function)
         return hand_out

@@ -11,7 +11,7 @@ of it all are in :mod:`raylab.rl.off_policy`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
@@ -301,13 +301,50 @@ class DQNLearner:
         self._config = config
         self._learner = learner
         self._target = copy.deepcopy(learner.network).requires_grad_(False)
+        self._forwards: dict[int, Callable[[Tensor], Tensor]] = {}  # by size of the batch
 
-    def update(self, sample: Sample, importance_exponent: float) -> tuple[Tensor, np.ndarray]:
-        """Learn from a minibatch; return diagnostics and the new masses [B] in replay."""
+    def update(
+        self, sample: Sample, importance_exponent: float, minibatches: int = 1
+    ) -> tuple[list[Tensor], np.ndarray]:
+        """Learn from equal parts of a sample, one after the other.
+
+        The target network computes all parts at once: it does not change between them.
+
+        Returns:
+            The diagnostics of each minibatch, and the new masses [B] in replay.
+        """
+        device = self._learner.device
+        observations, next_observations = (
+            _aligned(stored).to(device) for stored in sample.observations()
+        )
+        with torch.no_grad():
+            next_q = self._forward(len(sample.keys))(next_observations)
+        diagnostics, masses = [], []
+        for rows in np.split(np.arange(len(sample.keys)), minibatches):
+            part = slice(rows[0], rows[-1] + 1)
+            seen, errors = self._learn(
+                sample.rows(part),
+                observations[part],
+                next_observations[part],
+                next_q[part],
+                importance_exponent,
+            )
+            diagnostics.append(seen)
+            sizes = errors.abs().double().cpu().numpy() + _LEAST_ERROR
+            masses.append(sizes**self._config.priority_exponent)
+        return diagnostics, np.concatenate(masses)
+
+    def _learn(
+        self,
+        sample: Sample,
+        observations: Tensor,
+        next_observations: Tensor,
+        next_q: Tensor,
+        importance_exponent: float,
+    ) -> tuple[Tensor, Tensor]:
+        """Move the weights along one minibatch; return diagnostics and errors [B]."""
         config, learner = self._config, self._learner
         device = learner.device
-        observations, next_observations = map(_aligned, sample.observations())
-        observations, next_observations = observations.to(device), next_observations.to(device)
         actions = torch.from_numpy(sample.actions).to(device)
         returns = torch.from_numpy(sample.returns).to(device)
         discounts = torch.from_numpy(sample.discounts).to(device)
@@ -315,22 +352,26 @@ class DQNLearner:
         if config.prioritized:
             weights = torch.from_numpy(sample.importance_weights(importance_exponent)).to(weights)
         with torch.no_grad():
-            next_q = self._target(next_observations)
             choosing_q = learner.network(next_observations) if config.double else None
             targets = q_targets(returns, discounts, next_q, choosing_q)
         q = learner.network(observations)
         loss, errors = q_loss(q, actions, targets, weights)
         norm = learner.step(loss, config.learning_rate)
-        size = errors.abs()
-        diagnostics = torch.stack([loss.detach(), q.detach().amax(-1).mean(), size.mean(), norm])
-        masses = (size.double().cpu().numpy() + _LEAST_ERROR) ** config.priority_exponent
-        return diagnostics, masses
+        size = errors.abs().mean()
+        return torch.stack([loss.detach(), q.detach().amax(-1).mean(), size, norm]), errors
 
     def renew_target(self) -> None:
         """Make the target network a copy of the online network."""
         pairs = zip(self._target.parameters(), self._learner.network.parameters(), strict=True)
         for target, online in pairs:
             target.copy_(online.detach())
+        self._forwards.clear()
+
+    def _forward(self, batch: int) -> Callable[[Tensor], Tensor]:
+        """The target network, made ready for batches of a size."""
+        if batch not in self._forwards:
+            self._forwards[batch] = self._target.frozen(batch)
+        return self._forwards[batch]
 
     def state(self) -> Arrays:
         """Return a copy of the target network's weights, by textbook names and shapes."""
@@ -346,6 +387,7 @@ class DQNLearner:
         folded = self._target.unpublish(weights)
         for name, weight in self._target.named_parameters():
             weight.copy_(folded[name])
+        self._forwards.clear()
 
 
 _LEAST_ERROR = 1e-6  # lets transitions that are known by heart come back, if rarely

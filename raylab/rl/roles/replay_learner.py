@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+from torch import Tensor
 
 from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.envs import ActionSpace
@@ -56,13 +57,13 @@ class ReplayLearner(LearnerRole):
         algorithm = self._replay_algorithm
         keys: list[list[np.ndarray]] = [[] for _ in samples]
         masses: list[list[np.ndarray]] = [[] for _ in samples]
-        diagnostics = []
+        diagnostics: list[Tensor] = []
         minibatches = assemble(samples, round_.parts, round_.masses)
         for at, (sample, origins) in zip(round_.due, minibatches, strict=True):
             if len(sample.keys):
                 exponent = algorithm.importance_exponent_at(at)
                 seen, new = self._sample_learner.update(sample, exponent)
-                diagnostics.append(seen)
+                diagnostics += seen
                 for shard in range(len(samples)):
                     keys[shard].append(sample.keys[origins == shard])
                     masses[shard].append(new[origins == shard])
