@@ -173,10 +173,15 @@ def test_a_function_of_few_rows_of_many_runs_in_several_processes(on_ray: None) 
     pd.set_option("raylab.lazy_threshold_rows", 10_000)
     many = pd.DataFrame({"x": np.arange(20_000)})
 
-    workers = many.head(2_000).apply(lambda row: os.getpid() + 0 * row.x, axis=1)
+    rows = many.head(2_000).apply(lambda row: os.getpid() + 0 * row.x, axis=1)
+    values = many.x.head(2_000).map(lambda x: os.getpid() + 0 * x)
+    groups = many.head(2_000).groupby("x").apply(lambda group: os.getpid())
 
-    assert workers.groupby(workers).size().tolist() == [1_000, 1_000]
-    assert os.getpid() not in set(workers)
+    for workers in (rows, values):
+        assert workers.groupby(workers).size().tolist() == [1_000, 1_000]
+    for workers in (rows, values, groups):
+        assert workers.nunique() == 2
+        assert os.getpid() not in set(workers)
 
 
 def test_a_worker_killed_in_a_shuffle_costs_no_row(tmp_path: Path, on_ray: None) -> None:

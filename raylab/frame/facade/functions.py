@@ -37,9 +37,12 @@ def _mapped(series: SeriesState, func: Any, na_action: Any) -> Any:
     series = settle(series)
     if is_category(series.field.dtype):
         raise NotNative("a function of categories, which pandas calls once a category")
+    frame = series.frame(_VALUES)
+    table = compute_frame(frame)
+    frame = _of_few_rows(table) or frame
     task = EachValue(func, dtype_of(series.field), na_action)
-    node = Opaque(Project(series.rows, ((_VALUES, series.expr),)), task)
-    values: Any = compute_frame(series.frame(_VALUES))[_VALUES]
+    node = Opaque(Project(frame.rows, ((_VALUES, frame.columns[_VALUES]),)), task)
+    values: Any = table[_VALUES]
     values.name = series.name
     results = run_task(node, lambda i: values.index[i])
     return values, results
