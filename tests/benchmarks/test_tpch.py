@@ -50,3 +50,18 @@ def test_floats_may_differ_in_the_last_bits() -> None:
     problem = difference(expected * (1 + 1e-9), expected)
 
     assert problem is None
+
+
+def test_rows_that_tie_may_stand_in_any_order_and_others_may_not() -> None:
+    expected = pd.DataFrame({"part": [3, 1, 2, 4], "value": [9.0, 7.0, 7.0, 5.0]})
+
+    def answer(parts: list[int], values: list[float]) -> str | None:
+        return difference(pd.DataFrame({"part": parts, "value": values}), expected)
+
+    assert answer([3, 1, 2, 4], [9.0, 7.0, 7.0, 5.0]) is None
+    assert answer([3, 2, 1, 4], [9.0, 7.0 + 1e-15, 7.0, 5.0]) is None
+    assert answer([3, 2, 2, 4], [9.0, 7.0, 7.0, 5.0]) is not None
+    assert answer([3, 4, 2, 1], [9.0, 7.0, 7.0, 5.0]) is not None
+    assert answer([1, 3, 2, 4], [9.0, 7.0, 7.0, 5.0]) is not None
+    assert difference(expected.iloc[:0], expected.iloc[:0]) is None
+    assert difference(expected[["part"]], expected[["part"]][::-1]) is not None
