@@ -304,6 +304,18 @@ def test_what_turns_out_to_be_little_is_put_into_order_by_one_task(
     assert tasks == [["cut_by_range", "run_task", "sampled"], ["run_task"]]
 
 
+@pytest.mark.parametrize("cut", ["slice", "filter of neighbours"])
+def test_a_block_that_is_cut_out_leaves_the_other_rows_behind(cut: str) -> None:
+    whole = pl.DataFrame({"x": np.arange(100_000), "y": np.random.default_rng(0).random(100_000)})
+    flags = pl.int_range(pl.len()).is_between(70_000, 70_999)
+    part = whole.slice(70_000, 1_000) if cut == "slice" else whole.filter(flags)
+
+    sent = sum(len(buffer.raw()) for buffer in _buffers(Block(part)))
+
+    assert sent < 2 * 16 * 1_000
+    assert pickle.loads(pickle.dumps(Block(part))).frame.equals(whole[70_000:71_000])
+
+
 def test_text_outside_of_a_filter_is_not_sent() -> None:
     whole = pl.DataFrame({"s": [f"a rather long text, number {i}" for i in range(50_000)]})
 

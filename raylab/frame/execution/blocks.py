@@ -30,13 +30,22 @@ def _restored(schema: pa.Schema, batches: list[pa.RecordBatch]) -> Block:
 
 
 def compact(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame in one piece, without text that only rows outside of it need.
+    """The frame in one piece, without what only rows outside of it need.
 
-    A filter or a slice of text keeps the whole text; sent to another process it would be copied.
+    A slice, and a filter that finds neighbouring rows, keeps the memory of all rows, and any filter
+    of text the whole text; sent to another process, all of it would be copied.
     """
     frame = frame.rechunk()
+    if _is_cut_out(frame):
+        frame = own_memory(frame)
     wasteful = [column for column in frame.get_columns() if _wastes(column)]
     return frame.with_columns(_copied(column) for column in wasteful)
+
+
+def _is_cut_out(frame: pl.DataFrame) -> bool:
+    numbers = frame.select(pl.exclude(pl.String, pl.Binary)).to_arrow(compat_level=_LAYOUT)
+    held: int = numbers.get_total_buffer_size()
+    return held > _SMALL and held > 2 * numbers.nbytes
 
 
 def _wastes(column: pl.Series) -> bool:
