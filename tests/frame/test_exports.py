@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from inspect import Parameter
 
 import pandas
 import pytest
+from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 import raylab.frame as pd
+from raylab.frame import support
 
 
 @pytest.mark.parametrize(
@@ -61,6 +65,48 @@ RESULTS: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("name", RESULTS)
 def test_functions_give_classes_of_this_module(name: str) -> None:
     assert type(RESULTS[name]()) in (pd.DataFrame, pd.Series)
+
+
+@pytest.mark.parametrize(
+    "owner", [pandas.DataFrame, pandas.Series, DataFrameGroupBy, SeriesGroupBy]
+)
+def test_methods_have_the_defaults_of_pandas(owner: type) -> None:
+    face = getattr(pd, owner.__name__, None)
+    forms = [(n, form) for (name, n), form in support.NATIVE.items() if name == owner.__name__]
+    forms += [(n, f) for n, f in vars(face or owner).items() if hasattr(f, "__wrapped__")]
+
+    other = [
+        (name, argument.name, argument.default, default)
+        for name, form in forms
+        for argument in _arguments(form).values()
+        if (default := _default(getattr(owner, name, None), argument.name)) is not Parameter.empty
+        and argument.default is not Parameter.empty
+        and (type(argument.default), argument.default) != (type(default), default)
+    ]
+
+    assert other == []
+
+
+def _arguments(function: object) -> Mapping[str, Parameter]:
+    if not inspect.isfunction(function):
+        return {}
+    return inspect.signature(function, follow_wrapped=False).parameters
+
+
+def _default(function: object, argument: str) -> object:
+    if not inspect.isfunction(function):
+        return Parameter.empty
+    parameter = inspect.signature(function).parameters.get(argument)
+    return Parameter.empty if parameter is None else parameter.default
+
+
+def test_inserting_a_label_that_is_there_is_refused() -> None:
+    frame = pd.DataFrame({"a": [1], "b": [2]})
+
+    with pytest.raises(ValueError, match="cannot insert b, already exists"):
+        frame.insert(0, "b", frame["a"])
+
+    assert list(frame.columns) == ["a", "b"]
 
 
 def test_options_stand_in_the_system_of_pandas() -> None:

@@ -10,7 +10,6 @@ from sys import getrefcount
 from typing import Any
 
 import pandas as pd
-from pandas.api.extensions import no_default
 from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 
 from raylab.frame import support
@@ -93,14 +92,12 @@ def _del_item(self: Any, key: Any) -> None:
         pd.DataFrame.__delitem__(self, key)
 
 
-def _insert(
-    self: Any, loc: Any, column: Any, value: Any, allow_duplicates: Any = no_default
-) -> None:
+def _insert(self: Any, loc: Any, column: Any, value: Any, allow_duplicates: Any = False) -> None:
     """``df.insert(position, label, value)``."""
     state = self._state()
     if (
         state is None
-        or allow_duplicates not in (no_default, False)
+        or allow_duplicates is not False
         or type(column) is not str
         or column in state.columns
     ):

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.extensions import no_default
 from pandas.api.types import is_list_like
 
 from raylab.frame.execution import engine
@@ -203,8 +202,8 @@ def _stored_levels(rows: Node, index: Levels) -> tuple[Any, ...]:
 
 
 @native(pd.DataFrame)
-def stack(frame: FrameState, level: Any = -1, future_stack: Any = no_default) -> SeriesState:
-    if level not in (-1, 0) or future_stack is False:
+def stack(frame: FrameState, level: Any = -1, future_stack: Any = True) -> SeriesState:
+    if level not in (-1, 0) or future_stack is not True:
         raise NotNative("argument level or future_stack")
     frame = frame.settled(frame.columns)
     return interleaved(frame, dict(frame.columns), frame.columns_name)
