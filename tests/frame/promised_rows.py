@@ -191,7 +191,7 @@ ARITHMETIC: dict[str, Operation] = {
 }  # fmt: skip
 
 REDUCTIONS: dict[str, Operation] = {
-    **each("{} of series", ("sum", "mean", "min", "max", "count", "nunique", "std", "var", "median", "sem", "skew", "kurt", "prod", "idxmin", "idxmax", "mode"), lambda name: lambda p, d: getattr(d.y, name)()),
+    **each("{} of series", ("sum", "mean", "min", "max", "count", "nunique", "std", "var", "median", "sem", "skew", "kurt", "kurtosis", "prod", "product", "idxmin", "idxmax", "mode"), lambda name: lambda p, d: getattr(d.y, name)()),
     **each("{} of frame", ("sum", "mean", "min", "max", "count", "nunique", "std", "var", "median", "sem", "skew", "prod", "idxmin", "idxmax", "quantile", "mode", "any", "all"), lambda name: lambda p, d: getattr(d[["x", "y", "i"]], name)()),
     "min of all": lambda p, d: d[["x", "i", "o"]].min(),
     "max of text": lambda p, d: d[["u"]].max(),

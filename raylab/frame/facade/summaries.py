@@ -79,6 +79,9 @@ for _name in ("sum", "mean", "min", "max", "median", "prod", "skew", "kurt"):
     _declare_axis(_name, "numeric_only")
 for _name in ("std", "var", "sem"):
     _declare_axis(_name, "ddof", "numeric_only")
+for _name, _alias in (("prod", "product"), ("kurt", "kurtosis")):
+    for _owner in (pd.DataFrame, pd.Series):
+        native(_owner, name=_alias)(support.NATIVE[_owner.__name__, _name])
 
 
 # --- several reductions -------------------------------------------------------------------------
