@@ -55,9 +55,10 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 install: $(VENV)/.installed ## raylab into .venv
 install-dev: $(VENV)/.installed-dev ## raylab and the tools of its developers into .venv
 
+# The published settings are made for millions of agent steps; these learn sooner.
 demo: $(VENV)/.installed ## train PPO on Breakout for three minutes, then report it
 	@$(BIN)/raylab train experiments/breakout_ppo.py --runs-dir $(DEMO_RUNS) \
-	  --until.wall-time-s $(DEMO_SECONDS)
+	  --until.wall-time-s $(DEMO_SECONDS) --algorithm.learning-rate 1e-3 --algorithm.unroll-length 64
 	@$(BIN)/raylab report $(DEMO_RUNS)
 
 # --- checks --------------------------------------------------------------------------------

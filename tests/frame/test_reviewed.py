@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas
+import pyarrow as pa
 import pytest
 
 from tests.frame.agreement import Operation, check
@@ -41,6 +42,18 @@ CASES: dict[str, Operation] = {
     "skew of constants": lambda p, d: d.same.skew(),
     "skew of constants in groups": lambda p, d: d.groupby("k").same.skew(),
     "kurtosis of constants": lambda p, d: d[["same"]].kurt(),
+    "skew far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).skew(), 9),
+    "kurtosis far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).kurt(), 9),
+    "totals beside missing labels": lambda p, d: d.pivot_table(
+        index="k", columns="s", values="i8", aggfunc="count", dropna=False, margins=True
+    ),
+    "functions of a column in time": lambda p, d: d.resample("2D", on="t")["i16"].apply(len),
+    "named functions in time": lambda p, d: d.resample("2D", on="t")[["i8", "i16"]].agg(
+        total=("i16", "sum")
+    ),
+    "indicators of bytes": lambda p, d: p.get_dummies(
+        p.DataFrame({"b": p.Series([b"x", b"y"], dtype=p.ArrowDtype(pa.binary())), "i": [1, 2]})
+    ),
     "float32 among floats": lambda p, d: d.half.isin([0.1, 1.0]),
     "float32 among a column": lambda p, d: d.half.isin(d.f),
     "moments among texts": lambda p, d: d.t.isin(["2024-01-01"]),

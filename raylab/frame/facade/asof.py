@@ -54,6 +54,8 @@ def _joined(
     allow_exact_matches: bool = True,
     direction: str = "backward",
 ) -> FrameState:
+    if not isinstance(allow_exact_matches, bool):
+        raise NotNative("argument allow_exact_matches")
     ones = _labels(left, on if left_on is None else left_on, by if left_by is None else left_by)
     others = _labels(
         right, on if right_on is None else right_on, by if right_by is None else right_by
@@ -119,6 +121,7 @@ def _tolerance(tolerance: Any, kind: str) -> Any:
         if span.nanoseconds or span < pd.Timedelta(0):
             raise NotNative("argument tolerance")
         return span.to_pytimedelta()
-    if kind in ("int", "float") and isinstance(tolerance, int | float) and tolerance >= 0:
+    numbers = int if kind == "int" else int | float
+    if kind in ("int", "float") and isinstance(tolerance, numbers) and tolerance >= 0:
         return tolerance
     raise NotNative("argument tolerance")

@@ -183,10 +183,11 @@ def native(*owners: type, name: str | None = None) -> Callable[[Native], Native]
     return register
 
 
-def install(face: type, owner: type) -> None:
-    """Gives a face the methods that are declared native for its pandas class."""
+def install(face: type, owner: type, forms: type | None = None) -> None:
+    """Gives a face the methods that are declared native for its pandas class, or for another."""
+    declared = (forms or owner).__name__
     for (owner_name, name), implementation in support.NATIVE.items():
-        if owner_name == owner.__name__:
+        if owner_name == declared:
             setattr(face, name, _method(owner, name, implementation))
     if not issubclass(face, LazyObject):
         face.__name__ = face.__qualname__ = owner.__name__  # which shows in texts of pandas

@@ -366,9 +366,10 @@ def compute_index(spec: IndexSpec, columns: list[Any], state: Any, height: int) 
         for level, values in zip(levels, stored, strict=True)
     ]
     codes, uniques = zip(*parts, strict=True)
-    # Verifying would put missing values beside the values of their level.
+    # Verifying would put missing values beside the values of their level that stores them.
+    verify = not any(level.hasnans for level in uniques)
     return pd.MultiIndex(
-        list(uniques), list(codes), names=list(spec.names), verify_integrity=not among
+        list(uniques), list(codes), names=list(spec.names), verify_integrity=verify
     )
 
 

@@ -23,9 +23,11 @@ from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, SeriesState, is_label, same_labelled_rows, settle
 from raylab.frame.plan.expressions import Expr, call
 from raylab.frame.plan.nodes import AggregateCall
-from raylab.frame.plan.schema import BOOL, NotNative, is_category, is_text
+from raylab.frame.plan.schema import BOOL, NotNative, family_of, is_category
 
 _VALUES = "values"
+_KNOWN = frozenset(("str", "int", "float", "bool", "datetime", "timedelta"))
+"""Kinds of columns of which pandas encodes the first, and leaves the others as they are."""
 
 
 def natively(own: Callable[..., Any], form: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -196,8 +198,11 @@ def _encoded(frame: FrameState, columns: Any) -> list[str]:
             raise NotNative("columns that are no list")
         return label_list(frame, list(columns))
     fields = frame.settled(frame.columns).fields
-    if any(f.dtype == object or (f.kind == "nullable" and is_text(f)) for f in fields.values()):
-        raise NotNative("columns of objects or of nullable strings")
+    for field in fields.values():
+        nullable = field.kind == "nullable"
+        kind = family_of(field.dtype) if nullable else field.kind
+        if (kind not in _KNOWN and not is_category(field.dtype)) or (nullable and kind == "str"):
+            raise NotNative("columns of objects, or of nullable strings and the like")
     return [c for c, f in fields.items() if f.kind == "str" or is_category(f.dtype)]
 
 

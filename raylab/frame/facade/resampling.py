@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 from pandas.core.resample import DatetimeIndexResampler
 
 from raylab.frame.execution import engine
@@ -66,9 +67,21 @@ class LazyResampler(LazyCompanion, DatetimeIndexResampler):
         return super().__getattribute__(name)
 
 
+class _LazySelectedSeries(LazyCompanion, SeriesGroupBy):
+    """One column of a resample, which is a groupby in pandas."""
+
+
+class _LazySelectedFrame(LazyCompanion, DataFrameGroupBy):
+    """Some columns of a resample."""
+
+
 def _face(state: ResampleState, like: Any = None) -> Any:
-    owner = owner_for(state.groups.selected, like)
-    return LazyResampler._standing(state, _pandas_resample, owner)
+    selected = state.groups.selected
+    owner = owner_for(selected, like)
+    face: type[LazyCompanion] = LazyResampler
+    if selected is not None and not isinstance(state.base, SeriesState):
+        face = _LazySelectedSeries if isinstance(selected, str) else _LazySelectedFrame
+    return face._standing(state, _pandas_resample, owner)
 
 
 WRAPPERS[ResampleState] = _face
@@ -252,3 +265,5 @@ def aggregate(state: ResampleState, func: Any = None, **kwargs: Any) -> Any:
 
 
 install(LazyResampler, DatetimeIndexResampler)
+install(_LazySelectedSeries, SeriesGroupBy, DatetimeIndexResampler)
+install(_LazySelectedFrame, DataFrameGroupBy, DatetimeIndexResampler)

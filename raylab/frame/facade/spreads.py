@@ -1,6 +1,6 @@
-"""Reductions whose standard deviations and variances keep their digits far from 0.
+"""Reductions whose standard deviations, variances and shapes keep their digits far from 0.
 
-The engine merges the variances of parts of a column, which loses digits where the average is much
+The engine merges the moments of parts of a column, which loses digits where the average is much
 larger than the spread. Such columns are looked at again, around their averages, as pandas does it.
 """
 
@@ -18,6 +18,14 @@ from raylab.frame.plan.schema import FLOAT64
 _FAR = 1e4
 """The average in standard deviations beyond which more than four digits may be lost."""
 
+_SHAPES = ("skew", "kurt")
+_BESIDE = {
+    "std": ("mean", "count"),
+    "var": ("mean", "count"),
+    "sem": ("mean", "count"),
+} | dict.fromkeys(_SHAPES, ("mean", "std"))
+"""What is to be known of a column beside a reduction."""
+
 
 def reduce_rows(
     node: Node,
@@ -26,13 +34,13 @@ def reduce_rows(
     beside: engine.Reductions | None = None,
 ) -> pl.DataFrame:
     """As ``engine.reduce_rows``, with exact spreads."""
-    spreads = [(name, c) for name, c in calls if c.function in ("std", "var", "sem")]
+    spreads = [(name, c) for name, c in calls if c.function in _BESIDE]
     if not spreads:
         return engine.reduce_rows(node, calls, together, beside)
     more = [
         (f"{HIDDEN}{function} of {name}", AggregateCall(function, c.arg))
         for name, c in spreads
-        for function in ("mean", "count")
+        for function in _BESIDE[c.function]
     ]
     row = engine.reduce_rows(node, (*calls, *more), together, beside)
     far = [(name, c) for name, c in spreads if _is_far(row, name, c.function)]
@@ -40,28 +48,34 @@ def reduce_rows(
 
 
 def _is_far(row: pl.DataFrame, name: str, function: str) -> bool:
-    value, average = row[name][0], row[f"{HIDDEN}mean of {name}"][0]
+    shape = function in _SHAPES
+    value = row[f"{HIDDEN}std of {name}" if shape else name][0]
+    average = row[f"{HIDDEN}mean of {name}"][0]
     if value is None or value != value or average is None:
         return False
-    powers = {
-        "std": value,
-        "var": value**0.5,
-        "sem": value * row[f"{HIDDEN}count of {name}"][0] ** 0.5,
-    }
-    return bool(abs(average) > _FAR * powers[function])
+    if function == "var":
+        value = value**0.5
+    elif function == "sem":
+        value = value * row[f"{HIDDEN}count of {name}"][0] ** 0.5
+    return bool(abs(average) > _FAR * value)
 
 
 def _around_average(
     node: Node, row: pl.DataFrame, spreads: list[tuple[str, AggregateCall]]
 ) -> list[pl.Series]:
-    squares = []
+    around = []
     for name, c in spreads:
         average = Literal(float(row[f"{HIDDEN}mean of {name}"][0]))
         distance = call("sub", call("cast", c.arg, dtype=FLOAT64), average)
-        squares.append((name, AggregateCall("sum", call("mul", distance, distance))))
-    totals = engine.reduce_rows(node, tuple(squares))
+        square = AggregateCall("sum", call("mul", distance, distance))
+        around.append(
+            (name, AggregateCall(c.function, distance) if c.function in _SHAPES else square)
+        )
+    found = engine.reduce_rows(node, tuple(around))
     return [
-        pl.Series(name, [_spread(totals[name][0], row[f"{HIDDEN}count of {name}"][0], c)])
+        found[name]
+        if c.function in _SHAPES
+        else pl.Series(name, [_spread(found[name][0], row[f"{HIDDEN}count of {name}"][0], c)])
         for name, c in spreads
     ]
 
