@@ -42,6 +42,13 @@ CASES: dict[str, Operation] = {
     "skew of constants": lambda p, d: d.same.skew(),
     "skew of constants in groups": lambda p, d: d.groupby("k").same.skew(),
     "kurtosis of constants": lambda p, d: d[["same"]].kurt(),
+    "a mask as an index": lambda p, d: d.i8.loc[
+        pandas.Index([True, False, True, True, False, True])
+    ],
+    "an ellipsis": lambda p, d: d.loc[..., "i8"],
+    "moments in no order": lambda p, d: (
+        d.iloc[[4, 2, 0, 5, 1, 3]].set_index("t").i8.loc["2024-01-02":"2024-01-04"]
+    ),
     "skew far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).skew(), 9),
     "kurtosis far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).kurt(), 9),
     "totals beside missing labels": lambda p, d: d.pivot_table(

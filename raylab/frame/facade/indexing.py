@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,7 @@ from raylab.frame.plan.expressions import Column, Literal, call
 from raylab.frame.plan.nodes import Filter, RowNumber, hidden_name
 from raylab.frame.plan.schema import NotNative
 
+_common: Any = importlib.import_module("pandas.core.common")
 _EVERYTHING = slice(None)
 _VALUES = "values"
 
@@ -102,6 +104,8 @@ def _selected(indexer: Any, key: Any, select: Any, base: Any) -> Any:
     state = None if one else indexer.obj._state()
     if state is not None:
         try:
+            if any(part is Ellipsis for part in parts):
+                raise NotNative("an ellipsis")
             return wrap(select(state, key), indexer.obj)
         except NotNative as reason:
             operation = f"{type(indexer.obj).__name__}.{indexer.name}"
@@ -169,11 +173,15 @@ def _labelled_rows(frame: FrameState, rows: Any, single: str | None) -> Any:
         return _below(frame, rows, single)
     index = computed_index(frame)
     if isinstance(rows, slice):
-        places = index.slice_indexer(rows.start, rows.stop, rows.step)
+        places: Any = index.slice_indexer(rows.start, rows.stop, rows.step)
+        if isinstance(places, np.ndarray):  # of parts of moments that are in no order
+            return _shown(rows_at(frame, places), single)
         return _shown(_at_slice(frame, places, len(index)), single)
     if is_list_like(rows):
         if isinstance(rows, pd.DataFrame | dict | set):
             raise NotNative(f"row labels as {type(rows).__name__}")
+        if _common.is_bool_indexer(rows):
+            raise NotNative(f"a mask as {type(rows).__name__}")
         own: Any = index
         _, places = own._get_indexer_strict(rows, "index")
         return _shown(rows_at(frame, places), single)
