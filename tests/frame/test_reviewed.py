@@ -49,6 +49,8 @@ CASES: dict[str, Operation] = {
     "moments in no order": lambda p, d: (
         d.iloc[[4, 2, 0, 5, 1, 3]].set_index("t").i8.loc["2024-01-02":"2024-01-04"]
     ),
+    "windows of months": lambda p, d: d[["t", "i8"]].rolling("2MS", on="t").sum(),
+    "windows of days": lambda p, d: d[["t", "i8"]].rolling("2D", on="t").sum(),
     "skew far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).skew(), 9),
     "kurtosis far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).kurt(), 9),
     "totals beside missing labels": lambda p, d: d.pivot_table(

@@ -11,6 +11,7 @@ from pandas.core.groupby.generic import DataFrameGroupBy, SeriesGroupBy
 from pandas.core.window.ewm import ExponentialMovingWindow, ExponentialMovingWindowGroupBy
 from pandas.core.window.expanding import Expanding, ExpandingGroupBy
 from pandas.core.window.rolling import Rolling, RollingGroupBy
+from pandas.tseries.frequencies import to_offset
 
 from raylab.frame.facade.accessors import LazyCompanion
 from raylab.frame.facade.base import EMPTY, WRAPPERS, native, wrap
@@ -188,8 +189,11 @@ def _in_time(
 ) -> MovingState:
     """Windows of a length of time; looks at the moments, which must rise."""
     try:
-        length = pd.Timedelta(window)
-    except (ValueError, TypeError) as error:
+        offset: Any = to_offset(
+            window
+        )  # a Timedelta would take "2MS", two months, for milliseconds
+        length = pd.Timedelta(offset.nanos)
+    except (ValueError, TypeError, AttributeError) as error:
         raise NotNative(f"a window of {window!r}") from error
     least = 1 if min_periods is None else count(min_periods, 0, "min_periods")
     frame = base.frame if isinstance(base, GroupState) else base
