@@ -51,6 +51,11 @@ CASES: dict[str, Operation] = {
     ),
     "windows of months": lambda p, d: d[["t", "i8"]].rolling("2MS", on="t").sum(),
     "windows of days": lambda p, d: d[["t", "i8"]].rolling("2D", on="t").sum(),
+    "sizes beside their keys": lambda p, d: d.groupby("k", as_index=False)["i8"].agg("size"),
+    "sizes of a column": lambda p, d: d.groupby("k")["i8"].agg("size"),
+    "sparse with a fill of another kind": lambda p, d: (
+        d.k.astype(pandas.SparseDtype(np.int64, np.nan)).dtype.name
+    ),
     "skew far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).skew(), 9),
     "kurtosis far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).kurt(), 9),
     "totals beside missing labels": lambda p, d: d.pivot_table(

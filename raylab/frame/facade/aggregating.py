@@ -96,7 +96,7 @@ def aggregate_series(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
         return aggregated(group, {label: (column, _named(f), {}) for label, f in kwargs.items()})
     if kwargs:
         raise NotNative("arguments of aggregation functions")
-    return one_function(group, _named(func))
+    return size(group) if func == "size" else one_function(group, _named(func))
 
 
 def _known(group: GroupState, label: Any) -> str:

@@ -19,7 +19,10 @@ _TARGETS = ("bool", "int", "float", "str", "datetime", "timedelta", "nullable")
 def _cast(fields: tuple[Field, ...], params: Params) -> Field:
     (field,) = fields
     target = params["target"]
-    kind = kind_of(pd.api.types.pandas_dtype(target))
+    try:
+        kind = kind_of(pd.api.types.pandas_dtype(target))
+    except TypeError as error:  # a dtype that has no name, as some sparse ones
+        raise NotNative(f"casting {field.dtype} to {target}") from error
     if field.kind == "opaque" or kind not in _TARGETS:
         raise NotNative(f"casting {field.dtype} to {target}")
     if field.kind in ("datetime", "timedelta") and pd.api.types.is_string_dtype(target):
