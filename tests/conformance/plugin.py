@@ -127,8 +127,8 @@ def _describe(report: Any, call: pytest.CallInfo[None]) -> dict[str, str]:
         return {"cause": "unexpected pass", "error": str(report.longrepr)[:400]}
     suite = str(Path.cwd())
     inside = [entry for entry in call.excinfo.traceback if str(entry.path).startswith(suite)]
-    statement = str(inside[-1].statement).strip() if inside else ""
-    innermost = str(call.excinfo.traceback[-1].statement).strip()
+    statement = _statement(inside[-1]) if inside else ""
+    innermost = _statement(call.excinfo.traceback[-1])
     came_late = bool(late.take_late_errors())
     kind, message = call.excinfo.typename, str(call.excinfo.value) or innermost
     return {
@@ -136,3 +136,11 @@ def _describe(report: Any, call: pytest.CallInfo[None]) -> dict[str, str]:
         "error": f"{kind}: {message[:400]}",
         "statement": statement[:200],
     }
+
+
+def _statement(entry: Any) -> str:
+    """The line of a traceback's entry; nothing where compiled code has none."""
+    try:
+        return str(entry.statement).strip()
+    except AssertionError:  # pytest asserts that there is a source
+        return ""

@@ -56,6 +56,13 @@ CASES: dict[str, Operation] = {
     "sparse with a fill of another kind": lambda p, d: (
         d.k.astype(pandas.SparseDtype(np.int64, np.nan)).dtype.name
     ),
+    "an array beside a square frame": lambda p, d: d[["k", "least"]].head(2) + np.array([1, 2]),
+    "an array as columns of a frame": lambda p, d: d[["k", "least"]].head(2).add([1, 2], axis=0),
+    "columns of one array": lambda p, d: d[["k", "least"]].head(2) + np.array([[1], [2]]),
+    "labels by a part of moments": lambda p, d: d.set_index("t").drop("2024-01-03"),
+    "columns by an axis and rows by name": lambda p, d: d.drop(index=1, axis=1),
+    "correlation of constants": lambda p, d: p.DataFrame({"a": [0.4] * 2000, "b": 0.1}).corr(),
+    "a level that is not there": lambda p, d: d[["k"]].unstack("nothing"),
     "skew far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).skew(), 9),
     "kurtosis far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).kurt(), 9),
     "totals beside missing labels": lambda p, d: d.pivot_table(

@@ -91,8 +91,10 @@ def frame_binary(frame: FrameState, other: Any, operation: str) -> FrameState:
         if list(right.columns) != list(frame.columns) or not same_labelled_rows(right, frame):
             raise NotNative("the other side has other rows, labels or columns")
         others = {label: wrap(right.column(label)) for label in frame.columns}
-    elif isinstance(other, pd.Series | list | tuple):
+    elif isinstance(other, pd.Series | list | np.ndarray) and np.ndim(other) == 1:
         others = _by_column(frame, other)
+    elif is_list_like(other):
+        raise NotNative(f"a {type(other).__name__} beside a frame")
     else:
         others = dict.fromkeys(frame.columns, other)
     columns = {
@@ -154,8 +156,10 @@ def _flexible(name: str, operation: str) -> None:
         return binary(series, other, operation)
 
     def of_frame(frame: FrameState, other: Any, axis: Any = "columns") -> FrameState:
-        if not isinstance(other, pd.Series) or axis not in (0, "index"):
+        if axis not in (0, "index") or isinstance(other, pd.DataFrame) or not is_list_like(other):
             return frame_binary(frame, other, operation)
+        if not isinstance(other, pd.Series):
+            raise NotNative(f"a {type(other).__name__} as a column")
         columns = {c: binary(frame.column(c), other, operation).expr for c in frame.columns}
         return replace(frame, columns=columns)
 

@@ -52,7 +52,8 @@ def corr(
 ) -> Any:
     if method != "pearson":
         raise NotNative("argument method")
-    return _matrix(frame, "pair_corr", numeric_only, {"least": max(min_periods, 1)})
+    params = {"least": max(min_periods, 1), "of_columns": True}
+    return _matrix(frame, "pair_corr", numeric_only, params)
 
 
 @native(pd.DataFrame)

@@ -160,6 +160,8 @@ def unstack_frame(
     if not sort:
         raise NotNative("argument sort")
     if not _has_levels(frame):
+        if level not in (-1, 0):
+            raise NotNative("a level by its name")
         return columns_below(frame)
     state, labels = _unstacked(frame, level, fill_value)
     return labelled(state, _under(list(frame.columns), labels, frame.columns_name))

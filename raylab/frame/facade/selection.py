@@ -178,12 +178,13 @@ def drop(
     columns: Any = None,
     errors: str = "raise",
 ) -> FrameState:
-    if labels is not None and axis in _AXIS_COLUMNS and columns is None:
-        labels, columns = None, labels
-    if labels is not None and index is None and columns is None:
-        index = labels
+    by_columns = axis in _AXIS_COLUMNS
+    if not (index is None and columns is None) and (labels is not None or by_columns):
+        raise NotNative("labels or axis beside index or columns")
+    if labels is not None and by_columns:
+        columns = labels
     elif labels is not None:
-        raise NotNative("labels beside index or columns")
+        index = labels
     if columns is not None:
         given = [columns] if isinstance(columns, str) or not is_list_like(columns) else columns
         known = [label for label in given if label in frame.columns]
@@ -204,8 +205,8 @@ def without_rows(state: Any, labels: Any, errors: Any) -> Any:
         raise NotNative("labels of several levels")
     index = computed_index(state)
     given = labels if is_list_like(labels) else [labels]
-    index.drop(given, errors=errors)  # pandas words the error
-    kept = held(state.rows, ~index.isin(given))
+    rest = index.drop(given, errors=errors)  # pandas words the error
+    kept = held(state.rows, index.isin(rest))
     pinned = state.pinned()
     return replace(pinned, rows=Filter(pinned.rows, kept))
 

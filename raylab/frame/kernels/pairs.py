@@ -43,8 +43,13 @@ def _covariance(_: Context, operand: Operand, *, ddof: int, least: int) -> pl.Ex
 
 
 @aggregation("pair_corr", _number)
-def _correlation(_: Context, operand: Operand, *, least: int) -> pl.Expr:
+def _correlation(_: Context, operand: Operand, *, least: int, of_columns: bool = False) -> pl.Expr:
     number, x, y = _moments(operand)
     scale = (x * x).sum().sqrt() * (y * y).sum().sqrt()
     value = ((x * y).sum() / scale).clip(-1.0, 1.0)
-    return pl.when((number >= least) & (scale > 0)).then(value)
+    defined = (number >= least) & (scale > 0)
+    if (
+        of_columns
+    ):  # for which pandas sees constants; of two series it correlates what rounding left
+        defined &= (x.min() < x.max()) & (y.min() < y.max())
+    return pl.when(defined).then(value)
