@@ -63,6 +63,11 @@ CASES: dict[str, Operation] = {
     "columns by an axis and rows by name": lambda p, d: d.drop(index=1, axis=1),
     "correlation of constants": lambda p, d: p.DataFrame({"a": [0.4] * 2000, "b": 0.1}).corr(),
     "a level that is not there": lambda p, d: d[["k"]].unstack("nothing"),
+    "names that are missing": lambda p, d: [
+        (d.k.rename(a) + d.i8.rename(b)).name is a
+        for a, b in [(np.nan, np.nan), (pandas.NA, pandas.NA), (pandas.NA, "x"), ("x", "x")]
+    ],
+    "the name of an index": lambda p, d: d.k + pandas.Index([1, 2, 3, 4, 5, 6], name="other"),
     "skew far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).skew(), 9),
     "kurtosis far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).kurt(), 9),
     "totals beside missing labels": lambda p, d: d.pivot_table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -26,6 +27,7 @@ from raylab.frame.plan.functions import FUNCTIONS
 from raylab.frame.plan.nodes import Project
 from raylab.frame.plan.schema import NotNative, kind_of
 
+_names: Any = importlib.import_module("pandas.core.ops.common")
 _LOGIC = {"and_": "and", "or_": "or", "xor": "xor", "rand_": "and", "ror_": "or", "rxor": "xor"}
 _REVERSED = {
     name: name[1:] for name in ("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow")
@@ -78,9 +80,9 @@ def binary(state: SeriesState, other: Any, operation: str) -> SeriesState:
 
 
 def _result_name(state: SeriesState, other: Any) -> Any:
-    """The common name of both sides, as in pandas."""
-    if isinstance(other, pd.Series) and other.name != state.name:
-        return None
+    """The common name of both sides, as in pandas; missing names are alike."""
+    if isinstance(other, pd.Series | pd.Index):
+        return _names._maybe_match_name(state, other)
     return state.name
 
 
