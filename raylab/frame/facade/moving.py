@@ -189,9 +189,8 @@ def _in_time(
 ) -> MovingState:
     """Windows of a length of time; looks at the moments, which must rise."""
     try:
-        offset: Any = to_offset(
-            window
-        )  # a Timedelta would take "2MS", two months, for milliseconds
+        # A Timedelta would take "2MS", two months, for milliseconds.
+        offset: Any = to_offset(window)
         length = pd.Timedelta(offset.nanos)
     except (ValueError, TypeError, AttributeError) as error:
         raise NotNative(f"a window of {window!r}") from error

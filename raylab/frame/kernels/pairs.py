@@ -48,8 +48,7 @@ def _correlation(_: Context, operand: Operand, *, least: int, of_columns: bool =
     scale = (x * x).sum().sqrt() * (y * y).sum().sqrt()
     value = ((x * y).sum() / scale).clip(-1.0, 1.0)
     defined = (number >= least) & (scale > 0)
-    if (
-        of_columns
-    ):  # for which pandas sees constants; of two series it correlates what rounding left
+    # pandas sees constants among columns; of two series it correlates what rounding has left.
+    if of_columns:
         defined &= (x.min() < x.max()) & (y.min() < y.max())
     return pl.when(defined).then(value)
