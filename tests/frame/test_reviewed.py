@@ -68,6 +68,14 @@ CASES: dict[str, Operation] = {
         for a, b in [(np.nan, np.nan), (pandas.NA, pandas.NA), (pandas.NA, "x"), ("x", "x")]
     ],
     "the name of an index": lambda p, d: d.k + pandas.Index([1, 2, 3, 4, 5, 6], name="other"),
+    "a tolerance of another kind": lambda p, d: p.merge_asof(
+        d[["k"]], d[["k", "i8"]], on="k", tolerance=1.0
+    ),
+    "exact matches as text": lambda p, d: p.merge_asof(
+        d[["k"]], d[["k", "i8"]], on="k", allow_exact_matches="true"
+    ),
+    "products along rows": lambda p, d: d[["k", "i16"]].product(axis=1),
+    "kurtosis along rows": lambda p, d: d[["k", "i8", "i16", "same"]].kurtosis(axis=1),
     "skew far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).skew(), 9),
     "kurtosis far from 0": lambda p, d: round((p.Series([1.0, 2, 4, 7, 3]) + 1e10).kurt(), 9),
     "totals beside missing labels": lambda p, d: d.pivot_table(
