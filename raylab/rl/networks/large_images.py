@@ -49,7 +49,7 @@ class NatureNetwork(Network):
         super().__init__()
         self.stored_shape = (image.height // 4, image.width // 4, 16 * image.channels)
         features = head.widening * (config.features or 512)
-        self.body = NatureBody(image, features, generator)
+        self.body = NatureBody(image, config.channels, features, generator)
         self.head = head.build(features, generator)
         self._towers = len(head.towers)
 
@@ -112,20 +112,28 @@ class NatureBody(nn.Module):
 
     Args:
         image: sizes of the observations.
+        channels: of the three convolutions.
         features: width of the dense layer.
         generator: source of the initial weights.
     """
 
-    def __init__(self, image: ImageSpace, features: int, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        image: ImageSpace,
+        channels: tuple[int, int, int],
+        features: int,
+        generator: torch.Generator,
+    ) -> None:
         super().__init__()
         self.scale = image.scale
+        first, second, third = channels
         # Blocks of 4, less 1 by the first convolution, halved less 1 and less 2 by the others.
         rows, columns = ((side // 4 - 1) // 2 - 3 for side in (image.height, image.width))
-        self.last_shape = (64, rows, columns)
-        self.conv1 = nn.Conv2d(16 * image.channels, 32, 2)
-        self.conv2 = nn.Conv2d(2 * 32, 64, (4, 2), stride=(2, 1))
-        self.conv3 = nn.Conv2d(64, 64, 3)
-        self.linear = nn.Linear(64 * rows * columns, features)
+        self.last_shape = (third, rows, columns)
+        self.conv1 = nn.Conv2d(16 * image.channels, first, 2)
+        self.conv2 = nn.Conv2d(2 * first, second, (4, 2), stride=(2, 1))
+        self.conv3 = nn.Conv2d(second, third, 3)
+        self.linear = nn.Linear(third * rows * columns, features)
         for layer in (self.conv1, self.conv2, self.conv3, self.linear):
             initialize(layer, math.sqrt(2.0), generator)
         to_channels_last_memory(self)
