@@ -26,6 +26,7 @@ from experiments.pong_dqn import experiment as dqn
 from experiments.pong_ppo import experiment as published
 from raylab.experiment import Experiment, Placement, Run, Until, train
 from raylab.experiment.evaluation import evaluate_run
+from raylab.rl.algorithms.dqn import DQN
 from raylab.rl.networks import NetworkConfig
 
 LEARNING_RATE = 4e-4
@@ -53,15 +54,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _experiment(algorithm: str) -> Experiment:
     if algorithm == "dqn":
+        assert isinstance(dqn.algorithm, DQN)
+        cheaper = replace(
+            dqn.algorithm,
+            train_every=4,
+            learning_rate=2e-4,
+            exploration_steps=50_000,
+            network=NetworkConfig(channels=(16, 32, 32), features=256),
+        )
         return replace(
             dqn,
-            algorithm=replace(
-                dqn.algorithm,  # type: ignore[type-var]
-                train_every=4,
-                learning_rate=2e-4,
-                exploration_steps=50_000,
-                network=NetworkConfig(channels=(16, 32, 32), features=256),
-            ),
+            algorithm=cheaper,
             placement=Placement(kind="inline", threads=1, evaluator=False, address="local"),
             until=UNTIL,
         )

@@ -15,17 +15,20 @@ from raylab.rl.networks import (
     build_network,
 )
 
+PUBLISHED = NetworkConfig()
+
 
 class TextbookNature(nn.Module):
     """Mnih et al. 2015 as everybody writes it: NCHW, 8x8 stride 4, 4x4 stride 2, 3x3."""
 
-    def __init__(self, channels=4, actions=6, last=(7, 7)):
+    def __init__(self, channels=4, actions=6, last=(7, 7), widths=(32, 64, 64)):
         super().__init__()
+        first, second, third = widths
         self.body = nn.Module()
-        self.body.conv1 = nn.Conv2d(channels, 32, 8, stride=4)
-        self.body.conv2 = nn.Conv2d(32, 64, 4, stride=2)
-        self.body.conv3 = nn.Conv2d(64, 64, 3, stride=1)
-        self.body.linear = nn.Linear(64 * last[0] * last[1], 512)
+        self.body.conv1 = nn.Conv2d(channels, first, 8, stride=4)
+        self.body.conv2 = nn.Conv2d(first, second, 4, stride=2)
+        self.body.conv3 = nn.Conv2d(second, third, 3, stride=1)
+        self.body.linear = nn.Linear(third * last[0] * last[1], 512)
         self.head = nn.Module()
         self.head.policy = nn.Linear(512, actions)
         self.head.value = nn.Linear(512, 1)
@@ -58,10 +61,10 @@ class TextbookSmallImage(nn.Module):
         return self.head.policy(x), self.head.value(x).squeeze(-1)
 
 
-def network_for(shape, high=255, seed=3):
+def network_for(shape, high=255, seed=3, config=PUBLISHED):
     space = spaces.Box(0, high, shape, np.uint8)
     generator = torch.Generator().manual_seed(seed)
-    return build_network(NetworkConfig(), space, ActorCriticHead(Categorical(6)), generator)
+    return build_network(config, space, ActorCriticHead(Categorical(6)), generator)
 
 
 def images_of(shape, count=5, high=255, seed=0):
@@ -101,6 +104,19 @@ def test_nature_on_blocks_equals_the_textbook(shape, last):
     assert isinstance(network, NatureNetwork)
     torch.testing.assert_close(parameters, expected_parameters, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(values, expected_values, rtol=1e-4, atol=1e-5)
+
+
+def test_channels_of_the_convolutions_are_settable():
+    widths, shape = (8, 24, 40), (84, 84, 4)
+    network = network_for(shape, config=NetworkConfig(channels=widths))
+    textbook = TextbookNature(widths=widths)
+    images = images_of(shape)
+
+    textbook.load_state_dict(published(network))
+    parameters, _ = network(stored(network, images))
+    expected, _ = textbook(images)
+
+    torch.testing.assert_close(parameters, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_gradients_on_blocks_are_those_of_the_textbook():
@@ -224,3 +240,5 @@ def test_wrong_network_settings_name_the_field():
         NetworkConfig(activation="gelu")
     with pytest.raises(ConfigError, match="features=0"):
         NetworkConfig(features=0)
+    with pytest.raises(ConfigError, match=r"channels=\(32, 64\) needs three"):
+        NetworkConfig(channels=(32, 64))

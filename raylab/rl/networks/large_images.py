@@ -120,7 +120,7 @@ class NatureBody(nn.Module):
     def __init__(
         self,
         image: ImageSpace,
-        channels: tuple[int, int, int],
+        channels: tuple[int, ...],
         features: int,
         generator: torch.Generator,
     ) -> None:

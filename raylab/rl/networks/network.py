@@ -39,7 +39,7 @@ class NetworkConfig:
     hidden_sizes: tuple[int, ...] = (64, 64)
     activation: Literal["tanh", "relu"] = "tanh"
     features: int | None = None
-    channels: tuple[int, int, int] = (32, 64, 64)
+    channels: tuple[int, ...] = (32, 64, 64)
 
     def __post_init__(self) -> None:
         if not self.hidden_sizes or min(self.hidden_sizes) < 1:
