@@ -2,6 +2,7 @@
 
     python -m benchmarks.learn_minatar              train what is missing, then report
     python -m benchmarks.learn_minatar --jobs 2     two seeds at a time, a thread each
+    python -m benchmarks.learn_minatar --algorithms ppo dqn-single      what both systems have
 
 Every (system, algorithm, seed) is a process of its own, one thread, and a run's folder below
 ``--folder``; what is there and has ended is not trained again, and raylab's go on from their last
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     units = [
         Unit(system, algorithm, seed, options.steps, folder)
         for seed in range(1, options.seeds + 1)  # seed by seed: an interrupted comparison is even
-        for algorithm in RAYLAB
+        for algorithm in options.algorithms
         for system in ("raylab", "sb3")
         if system == "raylab" or algorithm in PEER
     ]
@@ -239,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 1 on")
     parser.add_argument("--steps", type=int, default=300_000, help="agent steps of a training")
+    parser.add_argument("--algorithms", nargs="+", choices=RAYLAB, default=list(RAYLAB))
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, a thread each")
     parser.add_argument("--folder", type=Path, default=Path("runs/learn-minatar"))
     parser.add_argument("--out", type=Path, default=RESULTS)

@@ -213,3 +213,52 @@ def test_a_file_in_which_nan_was_found_is_not_trusted_again(
         counted.clear()
 
     assert seen == runs
+
+
+@pytest.mark.parametrize("npartitions", [1, 3])
+@pytest.mark.parametrize(
+    ("cut", "rows"),
+    [
+        pytest.param(lambda f: f.head(5), "rows=0+5", id="head"),
+        pytest.param(lambda f: f.tail(5), "rows=4995+5", id="tail"),
+        pytest.param(lambda f: f.head(40).iloc[10:15], "rows=10+5", id="slice-of-a-slice"),
+        pytest.param(lambda f: f.iloc[4998:6000], "rows=4998+2", id="beyond-the-end"),
+        pytest.param(
+            lambda f: f.head(40)[7:].assign(x=lambda d: d["order"] + 1), "rows=7+33", id="computed"
+        ),
+        pytest.param(lambda f: f.iloc[3:3], "rows=3+0", id="no-rows"),
+    ],
+)
+@pytest.mark.parametrize("source", ["file", "memory"])
+def test_a_slice_of_what_is_scanned_is_a_shorter_scan(
+    source: str, cut: Any, rows: str, npartitions: int, files: Path
+) -> None:
+    pd.set_option("raylab.npartitions", npartitions)
+    pd.set_option("raylab.lazy_threshold_rows", 0)
+    whole = pandas.read_parquet(files / "orders.parquet")
+    orders = (
+        pd.read_parquet(files / "orders.parquet") if source == "file" else pd.from_pandas(whole)
+    )
+
+    assert rows in cut(orders).explain("optimized")
+    pandas.testing.assert_frame_equal(cut(orders).to_pandas(), cut(whole))
+
+
+def test_a_slice_of_computed_rows_stays_one(files: Path) -> None:
+    lines, _ = _tables(pd, files)
+
+    cheap = lines[lines["price"] < 4].iloc[3:8]
+
+    assert "Slice" in cheap.explain("optimized")
+    expected = _tables(pandas, files)[0]
+    pandas.testing.assert_frame_equal(cheap.to_pandas(), expected[expected["price"] < 4].iloc[3:8])
+
+
+def test_what_is_only_chosen_in_memory_stays_in_this_process(files: Path) -> None:
+    pd.set_option("raylab.execution", "ray")
+    pd.set_option("raylab.lazy_threshold_rows", 0)
+    orders = pd.from_pandas(pandas.read_parquet(files / "orders.parquet"))
+
+    assert "Stage of" not in orders[["city", "order"]].iloc[10:2000].explain("physical")
+    assert "Stage of" in orders[orders["order"] < 9].explain("physical")
+    assert "Stage of" in pd.read_parquet(files / "orders.parquet").explain("physical")

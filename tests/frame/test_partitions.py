@@ -131,9 +131,21 @@ def test_small_sides_and_results_are_not_moved_by_key(files: tuple[Path, Path]) 
     pd.set_option("raylab.npartitions", 3)
     left, right = (pd.read_parquet(path) for path in files)
 
-    plan = left.merge(right.head(3), on="key").groupby("key").x_x.sum().explain("physical")
+    few = right[right["key"] == right["key"].min()]
+    plan = left.merge(few, on="key").groupby("key").x_x.sum().explain("physical")
 
     assert "broadcast" in plan
+    assert "hash" not in plan
+
+
+def test_each_task_reads_the_head_of_a_file_itself(files: tuple[Path, Path]) -> None:
+    pd.set_option("raylab.npartitions", 3)
+    left, right = (pd.read_parquet(path) for path in files)
+
+    plan = left.merge(right.head(3), on="key").groupby("key").x_x.sum().explain("physical")
+
+    assert "rows=0+3" in plan
+    assert "broadcast" not in plan
     assert "hash" not in plan
 
 

@@ -10,7 +10,8 @@ from typing import Literal
 from raylab.frame import settings
 from raylab.frame.optimizer.estimates import scanned_bytes
 from raylab.frame.optimizer.rewriting import walk
-from raylab.frame.plan.nodes import Node, Scan
+from raylab.frame.plan.expressions import Column
+from raylab.frame.plan.nodes import Node, Project, RowNumber, Scan
 from raylab.frame.plan.opaque import Opaque
 from raylab.frame.sources.memory import FrameSource, PandasSource
 from raylab.frame.sources.stored import StoredSource
@@ -42,6 +43,8 @@ def choose(plan: Node) -> Placement:
         execution = "ray" if _is_stored(plan) or _needs_cluster(size) else "local"
     if execution == "local" or _is_small(plan, functions=isinstance(plan, Opaque)):
         return Placement("local", asked or 1)
+    if _is_chosen(plan):
+        return Placement("local", 1)
     return Placement("ray", partitions_on_ray(plan))
 
 
@@ -66,6 +69,15 @@ def _is_small(plan: Node, *, functions: bool) -> bool:
     limit = settings.get("lazy_threshold_rows") // (_ROWS_OF_A_CALL if functions else 1)
     scans = [node for node in walk(plan) if isinstance(node, Scan)]
     return all(in_memory(scan) and scan.rows < limit for scan in scans)
+
+
+def _is_chosen(plan: Node) -> bool:
+    """Whether the plan only chooses among columns and rows in this process: nothing to compute."""
+    if isinstance(plan, Project) and not all(isinstance(expr, Column) for _, expr in plan.columns):
+        return False
+    if isinstance(plan, Project | RowNumber):
+        return _is_chosen(plan.child)
+    return isinstance(plan, Scan) and in_memory(plan)
 
 
 def in_memory(scan: Scan) -> bool:

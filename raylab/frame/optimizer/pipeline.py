@@ -9,6 +9,7 @@ from raylab.frame.optimizer.pruning import Lookup, prune_columns
 from raylab.frame.optimizer.reduction import reduce_groups
 from raylab.frame.optimizer.rewriting import bottom_up, top_down
 from raylab.frame.optimizer.row_numbers import push_row_number_down
+from raylab.frame.optimizer.slices import push_slice_into_scan
 from raylab.frame.optimizer.ties import break_ties
 from raylab.frame.optimizer.topk import slice_of_sort_to_top_k
 from raylab.frame.optimizer.windows import compute_windows
@@ -26,6 +27,7 @@ def optimize(node: Node, lookup: Lookup | None = None) -> Node:
     node = prune_columns(node, lookup)
     node = bottom_up(node, filter_membership_to_semi_join)
     node = compute_windows(node)  # in the values of memberships that became joins
+    node = bottom_up(node, push_slice_into_scan)
     node = bottom_up(node, push_row_number_down)
     node = bottom_up(node, merge_projections)
     node = top_down(node, push_filter_down)
