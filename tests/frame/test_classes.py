@@ -91,3 +91,17 @@ def test_a_ufunc_of_a_frame_and_a_series_is_refused() -> None:
 
     with pytest.raises(NotImplementedError, match="mixed DataFrame and Series"):
         add3(pd.Series([1]), pd.Series([1]), pd.DataFrame([[1]]))
+
+
+@pytest.mark.parametrize("name", ["add", "equal", "arctan2"])
+def test_a_ufunc_of_a_series_and_then_a_frame_is_refused(name: str) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+
+    with pytest.raises(NotImplementedError, match="mixed DataFrame and Series"):
+        getattr(np, name)(frame["a"], frame)
+
+
+def test_a_ufunc_of_a_frame_and_then_a_series_is_the_operator() -> None:
+    frame, row = pd.DataFrame({"a": [1, 2], "b": [3, 4]}), pd.Series([1, 2], index=["a", "b"])
+
+    pandas.testing.assert_frame_equal(np.add(frame, row).to_pandas(), (frame + row).to_pandas())

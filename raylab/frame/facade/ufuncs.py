@@ -100,7 +100,9 @@ def array_ufunc(owner: type) -> Any:
     def method(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         state = self._state()
         dispatched = ufunc.__name__ in _DISPATCHED
-        if method == "__call__" and not dispatched and _mixes(inputs):
+        # The operator of a series leaves a frame on its right to the frame, which NumPy never asks.
+        turned = dispatched and not isinstance(inputs[0], pd.Series)
+        if method == "__call__" and not turned and _mixes(inputs):
             raise NotImplementedError(
                 f"Cannot apply ufunc {ufunc} to mixed DataFrame and Series inputs."
             )
