@@ -77,6 +77,21 @@ def test_equals_takes_pandas_own_classes_and_their_subclasses() -> None:
     assert not pd.Series([1, 2]).equals(Named([1, 3]))
 
 
+@pytest.mark.parametrize("threshold", [0, 1000])
+@pytest.mark.parametrize("name", ["reset_index", "sort_values", "rename", "drop_duplicates"])
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
+def test_an_inplace_that_is_no_bool_is_refused(name: str, threshold: int) -> None:
+    pd.set_option("raylab.lazy_threshold_rows", threshold)
+    pd.set_option("raylab.fallback", "silent")
+    series = pd.Series([2, 1])
+
+    with pytest.raises(ValueError, match="expected type bool"):
+        getattr(series, name)(inplace=1)
+    with pytest.raises(TypeError, match="Cannot reset_index inplace on a Series"):
+        series.reset_index(inplace=True)
+    assert series.tolist() == [2, 1]
+
+
 def test_a_flag_that_is_no_bool_is_refused() -> None:
     deprecated: Any = pandas.errors
     with (

@@ -110,6 +110,13 @@ CASES: dict[str, Operation] = {
     "cases of float32": lambda p, d: d.half.case_when([(d.k > 1, 0.1)]),
     "cases of the same dtype": lambda p, d: d.k.case_when([(d.k > 2, 7), (d.k > 1, 8)]),
     "median with an infinity": lambda p, d: d.f.iloc[2:4].median(),
+    "ranks of text in Python's storage": lambda p, d: d.f.astype("string[python]").rank(),
+    "unstacked levels with names that are tuples": lambda p, d: (
+        d.iloc[:4]
+        .set_index(["k", "i8"])["i16"]
+        .rename_axis([("A", "a"), ("B", "b")])
+        .unstack(("A", "a"))
+    ),
     "medians with infinities": lambda p, d: d.groupby("k").f.median(),
 }
 

@@ -217,10 +217,11 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
             return adopt(base(self, *args, **kwargs))  # pandas words the error
         arguments = dict(list(bound.arguments.items())[1:])
         given_inplace = arguments.pop("inplace", no_default)
-        inplace = given_inplace not in (False, no_default)
+        inplace = given_inplace is True
         try:
             given = _supported(arguments, signature(), taken, takes_rest)
             result = implementation(state, **given)
+            _check_inplace(given_inplace, state, result)
         except NotNative as reason:
             if isinstance(reason, UnknownLabel):
                 raise_as_pandas(base, self, args, kwargs)
@@ -244,6 +245,13 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
         return wrap(result, None if name == "value_counts" else self)
 
     return method
+
+
+def _check_inplace(inplace: Any, state: Any, result: Any) -> None:
+    """Leaves to pandas what it refuses: no bool, or a result of another class than the object."""
+    plain = inplace is no_default or isinstance(inplace, bool)
+    if not plain or (inplace is True and type(result) is not type(state)):
+        raise NotNative("argument inplace")
 
 
 def _taken(implementation: Any) -> tuple[tuple[str, ...], bool]:

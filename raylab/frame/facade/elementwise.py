@@ -258,6 +258,8 @@ def cast(series: SeriesState, dtype: Any) -> SeriesState:
     try:
         result: SeriesState = _casts(series, target)
     except NotNative:
+        if isinstance(target, pd.StringDtype) and pd.api.types.pandas_dtype(str(target)) != target:
+            raise  # its name does not tell the storage
         return series.mapped(call("astype", series.expr, target=str(target)))
     return result
 

@@ -150,6 +150,8 @@ def unstack_series(
 ) -> Any:
     if not _has_levels(series) or not sort:
         raise NotNative("an index of one level, or argument sort")
+    if any(isinstance(name, tuple) for name in series.index.names):  # type: ignore[union-attr]
+        raise NotNative("names of levels that are tuples")
     return labelled(*_unstacked(series.frame("values"), level, fill_value))
 
 
