@@ -120,3 +120,39 @@ def test_a_ufunc_of_a_frame_and_then_a_series_is_the_operator() -> None:
     frame, row = pd.DataFrame({"a": [1, 2], "b": [3, 4]}), pd.Series([1, 2], index=["a", "b"])
 
     pandas.testing.assert_frame_equal(np.add(frame, row).to_pandas(), (frame + row).to_pandas())
+
+
+@pytest.mark.parametrize("threshold", [0, 1000])
+@pytest.mark.parametrize("npartitions", [1, 3])
+def test_functions_see_objects_of_the_module_they_were_written_for(
+    npartitions: int, threshold: int
+) -> None:
+    pd.set_option("raylab.lazy_threshold_rows", threshold)
+    pd.set_option("raylab.npartitions", npartitions)
+    pd.set_option("raylab.fallback", "silent")
+    frame = pd.DataFrame(FRAME)
+
+    rows = frame[NUMBERS].apply(lambda row: isinstance(row, pd.Series), axis=1)
+    frames = frame.groupby("k")[NUMBERS].apply(lambda part: isinstance(part, pd.DataFrame))
+    series = frame.groupby("k")["x"].apply(lambda part: isinstance(part, pd.Series))
+
+    assert rows.all()
+    assert frames.all()
+    assert series.all()
+
+
+def test_only_pandas_own_classes_pass_for_lazy_ones() -> None:
+    class Named(pd.Series):
+        pass
+
+    assert isinstance(pandas.Series([1]), pd.Series)
+    assert not isinstance(pandas.Series([1]), pd.DataFrame)
+    assert not isinstance(pandas.Series([1]), Named)
+    assert not isinstance(pandas.Index([1]), pd.Series)
+    assert isinstance(Named([1]), pd.Series)
+
+
+def test_merging_frames_of_pandas_gives_raylabs() -> None:
+    merged = pd.merge(pandas.DataFrame({"a": [1]}), pandas.DataFrame({"a": [1], "b": [2]}))
+
+    assert type(merged) is pd.DataFrame

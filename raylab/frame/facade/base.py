@@ -35,7 +35,19 @@ from raylab.frame.plan.schema import NotNative, UnknownLabel
 Native = TypeVar("Native", bound=Callable[..., Any])
 
 
-class LazyObject:
+class LazyClass(type):
+    """Lets objects of pandas' own classes pass for lazy ones.
+
+    Functions of rows and groups are given pandas' own: what they ask by ``isinstance(x, pd.Series)``
+    has pandas' answer. A class derived from a lazy one has only its own instances.
+    """
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        stands_for = cls.__dict__.get("_stands_for", ())
+        return type.__instancecheck__(cls, instance) or isinstance(instance, stands_for)
+
+
+class LazyObject(metaclass=LazyClass):
     """What lazy frames and series share: the block manager that is computed when it is touched.
 
     The instance dictionary holds ``_real`` (pandas' block manager) or ``_lazy`` (a state), never

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,8 @@ class DataFrame(LazyObject, pd.DataFrame):
     >>> df.groupby("k").x.sum().to_dict()
     {'a': 4, 'b': 2}
     """
+
+    _stands_for: ClassVar[type] = pd.DataFrame
 
     @property
     def _constructor(self) -> Any:

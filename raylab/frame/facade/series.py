@@ -38,6 +38,8 @@ class Series(LazyObject, pd.Series):
     np.int64(6)
     """
 
+    _stands_for: ClassVar[type] = pd.Series
+
     _internal_names: ClassVar[list[Any]] = [
         *pd.Series._internal_names,
         "_real",

@@ -10,12 +10,13 @@ from raylab.frame import support
 from raylab.frame.execution.cache import CACHE
 from raylab.frame.execution.uses import USES
 from raylab.frame.facade.adoption import adopt
+from raylab.frame.facade.base import LazyObject
 from raylab.frame.facade.dataframe import DataFrame
 
 
 def merge(left: Any, right: Any, *args: Any, **kwargs: Any) -> Any:
     """As ``pandas.merge``; native where ``DataFrame.merge`` is."""
-    if isinstance(left, DataFrame):
+    if isinstance(left, LazyObject) and isinstance(left, pd.DataFrame):
         return left.merge(right, *args, **kwargs)
     return adopt(pd.merge(left, right, *args, **kwargs))
 
