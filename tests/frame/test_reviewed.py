@@ -117,6 +117,17 @@ CASES: dict[str, Operation] = {
         .rename_axis([("A", "a"), ("B", "b")])
         .unstack(("A", "a"))
     ),
+    "keys of a concatenation with a name": lambda p, d: p.concat(
+        [d[["k"]], d[["k"]]], keys=p.Index(["x", "y"], name="part")
+    ),
+    "keys of several levels": lambda p, d: p.concat(
+        [d.k, d.k], keys=p.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["p", "q"])
+    ),
+    "a label of a level whose name is a number": lambda p, d: (
+        d.set_index(["k", "i8"])["f"].rename_axis([1, 0]).loc[2]
+    ),
+    "a label as an array without dimensions": lambda p, d: d.k.loc[np.array(2)],
+    "a position as an array without dimensions": lambda p, d: d.k.iloc[np.array(2)],
     "medians with infinities": lambda p, d: d.groupby("k").f.median(),
 }
 

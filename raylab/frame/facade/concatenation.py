@@ -56,6 +56,8 @@ def concat(
             if keys is not None:
                 raise NotNative("keys of a dictionary")
             keys = list(objs)
+        if isinstance(keys, pd.Index) and names is None:
+            names = keys.names
         states = [state_of(obj) for obj in listed if obj is not None]
         if keys is not None and len(keys) != len(states):
             raise NotNative("keys that do not fit")

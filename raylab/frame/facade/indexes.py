@@ -186,7 +186,7 @@ def xs(state: Any, key: Any, axis: Any = 0, level: Any = None, drop_level: bool 
     index = _several(state, axis)
     if not is_scalar(key) or drop_level is not True:
         raise NotNative("a key of several levels, or argument drop_level")
-    (position,) = level_positions(index, 0 if level is None else [level])
+    (position,) = [0] if level is None else level_positions(index, [level])
     return level_rows(state, position, key)
 
 

@@ -104,14 +104,18 @@ def _selected(indexer: Any, key: Any, select: Any, base: Any) -> Any:
     state = None if one else indexer.obj._state()
     if state is not None:
         try:
-            if any(part is Ellipsis for part in parts):
-                raise NotNative("an ellipsis")
+            if any(part is Ellipsis or _is_other_array(part) for part in parts):
+                raise NotNative("an ellipsis, or an array of no or several dimensions")
             return wrap(select(state, key), indexer.obj)
         except NotNative as reason:
             operation = f"{type(indexer.obj).__name__}.{indexer.name}"
             with support.falling_back(operation, str(reason)):
                 return base(key)
     return base(key)
+
+
+def _is_other_array(part: Any) -> bool:
+    return isinstance(part, np.ndarray) and part.ndim != 1
 
 
 # --- by label -----------------------------------------------------------------------------------
