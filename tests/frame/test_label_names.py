@@ -117,3 +117,54 @@ def test_labels_that_the_engine_would_take_for_patterns_are_labels(
         assert (df[df[label] > 1][label] + 1).tolist() == [3, 4], source
         assert df.groupby("k")[label].sum().to_dict() == {"a": 4, "b": 2}, source
         assert_frame_equal(df.rename(columns={"k": "key"}).to_pandas()[[label]], plain[[label]])
+
+
+TITLED: dict[str, Callable[[Any], Any]] = {
+    "a sum of groups": lambda d: d.groupby("k")[["x", "y"]].sum(),
+    "groups by an array": lambda d: d.groupby([0, 1, 0, 1])[["x", "y"]].sum(),
+    "a median of groups": lambda d: d.groupby("k")[["x", "y"]].median(),
+    "the last position in groups": lambda d: d.groupby("k")[["x", "y"]].idxmax(),
+    "an aggregation by names": lambda d: d.groupby("k").agg({"x": "max"}),
+    "several aggregations": lambda d: d.groupby("k")[["x", "y"]].agg(["min", "max"]),
+    "a named aggregation": lambda d: d.groupby("k").agg(most=("x", "max")),
+    "a named aggregation of a column": lambda d: d.groupby("k")["x"].agg(most="max"),
+    "groups as columns": lambda d: d.groupby("k", as_index=False)[["x", "y"]].sum(),
+    "a column of groups as columns": lambda d: d.groupby("k", as_index=False)["x"].sum(),
+    "sizes as a column": lambda d: d.groupby("k", as_index=False).size(),
+    "a function of groups": lambda d: d.groupby("k")[["x", "y"]].apply(lambda g: g.head(1)),
+    "a function of rows": lambda d: d[["x", "y"]].apply(lambda row: row * 2, axis=1),
+    "a join": lambda d: d[["x"]].join(d[["y"]], how="outer"),
+    "a merge": lambda d: d.merge(d, on="k"),
+    "a merge with other labels": lambda d: d.merge(d.rename_axis(columns="other"), on="k"),
+    "a merge in order": lambda d: d.merge(d, on="k", how="outer", sort=True),
+    "sums": lambda d: d[["x", "y"]].sum(),
+    "counts": lambda d: d.count(),
+    "distinct values": lambda d: d.nunique(),
+    "whether any": lambda d: (d[["x", "y"]] > 1).any(),
+    "positions of the largest": lambda d: d[["x", "y"]].idxmax(),
+    "aggregations": lambda d: d[["x", "y"]].agg(["sum", "max"]),
+    "other columns": lambda d: d.reindex(columns=["y", "z"]),
+    "columns of another frame": lambda d: d.reindex(columns=d.rename_axis(columns="o").columns),
+    "a pivot table": lambda d: d.pivot_table(index="k", values=["x", "y"]),
+    "resampled rows": lambda d: d.set_index("t")[["x", "y"]].resample("2D").sum(),
+}
+
+
+@pytest.mark.parametrize("npartitions", [1, 3])
+@pytest.mark.parametrize("name", TITLED)
+def test_the_name_of_the_column_labels_is_pandas(name: str, npartitions: int, lazy: None) -> None:
+    pd.set_option("raylab.npartitions", npartitions)
+    pd.set_option("raylab.fallback", "silent")
+    frame = pandas.DataFrame(
+        {
+            "k": ["a", "b", "a", "b"],
+            "x": [1, 2, 4, 3],
+            "y": [2.0, 1.0, None, 3.0],
+            "t": pandas.date_range("2024", periods=4),
+        }
+    ).rename_axis(columns="what")
+    expected, result = TITLED[name](frame), TITLED[name](pd.from_pandas(frame)).to_pandas()
+
+    assert result.index.names == expected.index.names
+    if expected.ndim == 2:
+        assert result.columns.names == expected.columns.names

@@ -276,3 +276,25 @@ def test_labels_like_attributes_keep_their_values(label: str) -> None:
     assert series.tolist() == [1, 2]
     assert df[label].tolist() == [1, 2]
     assert df.dtypes[label] == np.int64
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_rows_of_other_levels_are_not_assigned(lazy: None) -> None:
+    index = pandas.MultiIndex.from_tuples([("a", "x", 0), ("a", "y", 1), ("b", "x", 2)])
+    frame = pd.from_pandas(pandas.DataFrame({"u": [1.0, 2, 3], "v": [4.0, 5, 6]}, index=index))
+    frame = frame.sort_index()
+
+    with pytest.raises(TypeError, match="cannot align on a multi-index"):
+        frame.loc["a"] *= 2
+    assert frame["u"].tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_computed_columns_are_written_like_those_of_one_block(path: Path) -> None:
+    expected = pandas.DataFrame(np.arange(12).reshape(4, 3), columns=list("abc"))
+    frame = pd.from_pandas(expected)
+    frame = frame.assign(**{c: frame[c] + 0 for c in "abc"})
+    expected.iloc[[0, 2], [0, 1]] = 7
+    frame.iloc[[0, 2], [0, 1]] = 7
+
+    pandas.testing.assert_frame_equal(frame.to_pandas(), expected)

@@ -45,6 +45,7 @@ class EachGroup:
         levels: the index levels: name in the plan, dtype, name of the level.
         keys: the columns of the groups, in the plan.
         position: the column that numbers the rows over all tasks.
+        title: the name of the column labels.
         dropna: rows with a missing key are in no group.
         named: the group carries its key as ``name``.
     """
@@ -54,6 +55,7 @@ class EachGroup:
     levels: tuple[tuple[str, Dtype, Any], ...]
     keys: tuple[str, ...]
     position: str
+    title: Any
     dropna: bool
     named: bool
     fingerprint: str = field(default_factory=new_token)
@@ -68,6 +70,7 @@ class EachGroup:
         levels = [pd.Index(to_array(rows[n], d), dtype=d, name=name) for n, d, name in self.levels]
         index = levels[0] if len(levels) == 1 else pd.MultiIndex.from_arrays(levels)
         frame = pd.DataFrame(columns, index=index, copy=False)
+        frame.columns.name = self.title
         keys = [frame[key] for key in self.keys]
         done: list[tuple[int, list[Any]]] = []
         failure: tuple[int, Any, Exception, str] | None = None

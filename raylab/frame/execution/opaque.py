@@ -71,6 +71,7 @@ class EachRow:
     function: Callable[..., Any]
     dtypes: tuple[tuple[str, Dtype], ...]
     levels: tuple[tuple[str, Dtype, Any], ...]
+    title: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     fingerprint: str = field(default_factory=new_token)
@@ -84,6 +85,7 @@ class EachRow:
         levels = [pd.Index(to_array(rows[n], d), dtype=d, name=name) for n, d, name in self.levels]
         index = levels[0] if len(levels) == 1 else pd.MultiIndex.from_arrays(levels)
         frame = pd.DataFrame(columns, index=index, copy=False)
+        frame.columns.name = self.title
         operation = row_operation(frame, self.function, None)
         results: list[Any] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -23,7 +24,7 @@ def aggregate_frame(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
         for label, spec in kwargs.items():
             column, function = _pair(spec)
             calls[label] = (_known(group, column), _named(function), {})
-        return aggregated(group, calls)
+        return replace(aggregated(group, calls), columns_name=None)
     if kwargs:
         raise NotNative("arguments of aggregation functions")
     if func == "size":
@@ -68,10 +69,11 @@ def _several_each(group: GroupState, functions: dict[Any, Any]) -> Any:
     known = {function for _, function in pairs}
     # pandas keeps the order that all columns share.
     listed = pd.Index(given[0] if all(f == given[0] for f in given) else sorted(known))
-    return labelled(aggregated(group, calls), _paired(pairs, listed))
+    names = [group.frame.columns_name, None]
+    return labelled(aggregated(group, calls), _paired(pairs, listed, names))
 
 
-def _paired(pairs: list[tuple[str, str]], functions: pd.Index) -> pd.MultiIndex:
+def _paired(pairs: list[tuple[str, str]], functions: pd.Index, names: list[Any]) -> pd.MultiIndex:
     """The labels of columns and functions, stored as they appear and as pandas lists them."""
     columns: Any = pd.Index(list(dict.fromkeys(column for column, _ in pairs)))
     levels: Any = [columns, functions]
@@ -79,7 +81,7 @@ def _paired(pairs: list[tuple[str, str]], functions: pd.Index) -> pd.MultiIndex:
         level.get_indexer(list(labels))
         for level, labels in zip(levels, zip(*pairs, strict=True), strict=True)
     ]
-    return pd.MultiIndex(levels, codes)
+    return pd.MultiIndex(levels, codes, names=names)
 
 
 @native(SeriesGroupBy, name="agg")
@@ -93,7 +95,8 @@ def aggregate_series(group: GroupState, func: Any = None, **kwargs: Any) -> Any:
             raise NotNative("one aggregation twice")
         func = None
     if func is None:
-        return aggregated(group, {label: (column, _named(f), {}) for label, f in kwargs.items()})
+        result = aggregated(group, {label: (column, _named(f), {}) for label, f in kwargs.items()})
+        return replace(result, columns_name=None)
     if kwargs:
         raise NotNative("arguments of aggregation functions")
     return size(group) if func == "size" else one_function(group, _named(func))

@@ -189,7 +189,7 @@ def _dummies(
         result |= dict(zip(names, made, strict=True))
     if not result:
         raise NotNative("a frame without columns")
-    return replace(state, columns=result)
+    return replace(state, columns=result, columns_name=None)
 
 
 def _encoded(frame: FrameState, columns: Any) -> list[str]:

@@ -95,7 +95,7 @@ def apply_frame(
         (name, dtype_of(rows.schema[name]), level)
         for name, level in zip(names, level_names, strict=True)
     )
-    node = Opaque(rows, EachRow(func, dtypes, levels, tuple(args), kwargs))
+    node = Opaque(rows, EachRow(func, dtypes, levels, frame.columns_name, tuple(args), kwargs))
     results = run_task(node, lambda i: values.index[i])
     operation = row_operation(values, func, result_type)
     return adopt(operation.wrap_results(dict(enumerate(results)), operation.result_index))

@@ -54,7 +54,9 @@ class _Results:
             for column, name in zip(level_columns, level_names, strict=True)
         )
         dtypes = tuple((label, dtype_of(rows.schema[label])) for label in wide.columns)
-        task = EachGroup(tuple(parts), dtypes, levels, tuple(keys), position, group.dropna, named)
+        title = wide.columns_name
+        options = (tuple(keys), position, title, group.dropna, named)
+        task = EachGroup(tuple(parts), dtypes, levels, *options)
         by_place = run_groups(OpaqueGroups(RowNumber(rows, position), task, tuple(keys)))
         self.groupby = _pandas_groups(group, _values(group, wide))
         self._results = [by_place[place] for place in first_rows(self.groupby).tolist()]

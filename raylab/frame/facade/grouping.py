@@ -322,11 +322,11 @@ def _result(group: GroupState, rows: Aggregate, columns: dict[str, Expr]) -> Fra
             # pandas lists values in the order of all rows, those without a group among them.
             stored = tuple(Occurring(group.frame.rows, expr) for _, expr in group.keys)
             levels = replace(levels, stored=stored)
-        return FrameState(rows, columns, levels)
+        return FrameState(rows, columns, levels, group.frame.columns_name)
     if not all(type(name) is str and name not in columns for name in names):
         raise NotNative("a key that has the name of a result, or no name")
     named: dict[str, Expr] = {str(n): key for n, key in zip(names, keys, strict=True)}
-    return FrameState(rows, {**named, **columns}, RangeSpec())
+    return FrameState(rows, {**named, **columns}, RangeSpec(), group.frame.columns_name)
 
 
 def one_function(group: GroupState, function: str, **params: Any) -> Any:
@@ -335,9 +335,11 @@ def one_function(group: GroupState, function: str, **params: Any) -> Any:
     if not labels:
         raise NotNative("no columns to aggregate")
     result = aggregated(group, {label: (label, function, params) for label in labels})
-    if isinstance(group.selected, str) and group.as_index:
+    if not isinstance(group.selected, str):
+        return result
+    if group.as_index:
         return result.column(group.selected)
-    return result
+    return replace(result, columns_name=None)
 
 
 def numeric(group: GroupState, numeric_only: bool) -> GroupState:
@@ -414,7 +416,7 @@ def size(group: GroupState) -> Any:
     if group.frame.fields[some_column].kind == "nullable":  # which is not what is counted
         result = result.assign({"size": call("cast", Column("size"), dtype=INT64)})
     if not group.as_index:
-        return result
+        return replace(result, columns_name=None)
     name = group.selected if isinstance(group.selected, str) else None
     if name is not None and group.frame.fields[name].kind == "nullable":
         raise NotNative("sizes of groups of a nullable column, which are nullable")

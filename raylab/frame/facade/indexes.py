@@ -220,4 +220,6 @@ def reindex(
     if len(set(wanted)) < len(wanted) or not wanted:
         raise NotNative("no columns, or one twice")
     absent = call("absent", dtype=pd.Series([], dtype="float64").dtype)
-    return replace(frame, columns={label: frame.columns.get(label, absent) for label in wanted})
+    title = columns.name if isinstance(columns, pd.Index) else frame.columns_name
+    chosen = {label: frame.columns.get(label, absent) for label in wanted}
+    return replace(frame, columns=chosen, columns_name=title)

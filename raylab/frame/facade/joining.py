@@ -284,7 +284,9 @@ def sorted_by(state: FrameState, keys: list[Expr]) -> FrameState:
     flat = Project(state.rows, (*state.columns.items(), *levels, *named))
     by = tuple(name for name, _ in named)
     ordered = Sort(flat, by, (False,) * len(by))
-    return FrameState(ordered, {label: Column(label) for label in state.columns}, index)
+    return replace(
+        state, rows=ordered, columns={label: Column(label) for label in state.columns}, index=index
+    )
 
 
 def no_index(side: Side) -> Side:

@@ -182,7 +182,9 @@ def _joined(
     columns |= {name: on_right(label) for label, name in labels.right.items()}
     if indicator:
         columns[_origin_label(indicator, columns)] = _origin()
-    state = FrameState(rows, columns, _index(left, right, rows, how))
+    titles = {left.frame.columns_name, right.frame.columns_name}
+    title = titles.pop() if len(titles) == 1 else None
+    state = FrameState(rows, columns, _index(left, right, rows, how), title)
     if anti:
         return filtered(state, call("isna", Column(f"{MARKER}right")))
     if how == "outer" or sort:

@@ -132,13 +132,13 @@ def per_column(state: FrameState, function: str, labels: list[str], **params: An
     if len({np.dtype(d).kind == "b" for d in dtypes}) > 1:  # type: ignore[arg-type]  # NumPy dtypes
         raise NotNative("reductions of bool and number columns together")
     values = [np.nan if row[label][0] is None else row[label][0] for label in labels]
-    return _small_series(values, labels, common)
+    return _small_series(values, labels, common, frame.columns_name)
 
 
-def _small_series(values: list[Any], labels: list[str], dtype: Any) -> Any:
+def _small_series(values: list[Any], labels: list[str], dtype: Any, title: Any) -> Any:
     from raylab.frame.facade.series import Series
 
-    return Series(values, index=labels, dtype=dtype)
+    return Series(values, index=pd.Index(labels, name=title), dtype=dtype)
 
 
 def _strict(series: SeriesState, name: str, *, skipna: bool, least: int) -> Any:

@@ -123,7 +123,9 @@ def aggregate_frame(frame: FrameState, func: Any = None) -> Any:
         return support.NATIVE["DataFrame", func](frame)
     if isinstance(func, list):
         columns = {c: _several(frame.column(c), func) for c in frame.columns}
-        return adopt(pd.DataFrame(columns))
+        result = pd.DataFrame(columns)
+        result.columns.name = frame.columns_name
+        return adopt(result)
     if isinstance(func, dict) and func:
         labels = label_list(frame, list(func))
         if all(isinstance(f, str) for f in func.values()):
@@ -156,7 +158,8 @@ def _whole_numbers(frame: FrameState, function: str, *, numeric_only: bool = Fal
     frame = frame.settled(labels)
     calls = tuple((c, AggregateCall(function, frame.columns[c])) for c in labels)
     row = engine.reduce_rows(frame.rows, calls)
-    return reductions._small_series([row[c][0] for c in labels], labels, np.dtype("int64"))
+    counts = [row[c][0] for c in labels]
+    return reductions._small_series(counts, labels, np.dtype("int64"), frame.columns_name)
 
 
 def _truths(name: str) -> None:
@@ -172,7 +175,7 @@ def _truths(name: str) -> None:
         row = engine.reduce_rows(frame.rows, calls)
         nothing = name == "all"
         values = [nothing if row[c][0] is None else row[c][0] for c in labels]
-        return reductions._small_series(values, labels, np.dtype("bool"))
+        return reductions._small_series(values, labels, np.dtype("bool"), frame.columns_name)
 
     native(pd.DataFrame, name=name)(reduce)
 
@@ -365,7 +368,9 @@ def _declare_positions(name: str) -> None:
         labels = reductions._columns(frame, numeric_only)
         if not labels:
             raise NotNative("no columns")
-        return _own_series({c: of_series(frame.column(c)) for c in labels})
+        found = _own_series({c: of_series(frame.column(c)) for c in labels})
+        found.index.name = frame.columns_name
+        return found
 
     native(pd.DataFrame, name=name)(positions)
 
