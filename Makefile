@@ -123,6 +123,8 @@ bench-tpch: install-dev ## 22 queries beside pandas, Polars, DuckDB and Modin
 
 bench-frame: install-dev ## db-benchmark, metrics pipelines, functions, small frames
 	$(BIN)/python -m benchmarks.bench_frame
+	$(BIN)/python -m benchmarks.bench_frame --suites groupby join pipeline reductions \
+	  --sources parquet --name frame_parquet
 
 conformance: install-dev ## pandas' own tests with raylab.frame in its place
 	$(BIN)/python -m tests.conformance

@@ -182,7 +182,7 @@ def benchmark(args: argparse.Namespace) -> Result:
     settings["foreign_share_of_each_run"] = foreign
     settings["discarded_pairs"] = discarded
     return Result(
-        name=f"tpch_sf{args.scale:g}_{args.variant}".replace(".", "_"),
+        name=args.name or f"tpch_sf{args.scale:g}_{args.variant}".replace(".", "_"),
         rows=tuple(rows),
         ratios=ratios,
         versions=versions,
@@ -203,6 +203,7 @@ def main() -> None:
     parser.add_argument("--limit-s", type=float, default=900.0, help="per system and round")
     parser.add_argument("--max-foreign-share", type=float, default=0.03)
     parser.add_argument("--memory", action="store_true", help="record peak memory (costs time)")
+    parser.add_argument("--name", help="of the files written; from scale and variant if not given")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     result = benchmark(args)
