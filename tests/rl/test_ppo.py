@@ -320,5 +320,5 @@ def test_a_configuration_is_plain_data():
 
     record = json.loads(json.dumps(dataclasses.asdict(config)))
 
-    network = NetworkConfig(**record.pop("network") | {"hidden_sizes": config.network.hidden_sizes})
-    assert PPO(network=network, **record) == config
+    sizes = {name: tuple(getattr(config.network, name)) for name in ("hidden_sizes", "channels")}
+    assert PPO(network=NetworkConfig(**record.pop("network") | sizes), **record) == config
