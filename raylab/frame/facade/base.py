@@ -43,17 +43,17 @@ class LazyClass(type):
     """
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        stands_for = cls.__dict__.get("_stands_for", ())
+        stands_for: Any = cls.__dict__.get("_stands_for", ())
         return type.__instancecheck__(cls, instance) or isinstance(instance, stands_for)
 
 
-class LazyObject(metaclass=LazyClass):
+class LazyObject:
     """What lazy frames and series share: the block manager that is computed when it is touched.
 
     The instance dictionary holds ``_real`` (pandas' block manager) or ``_lazy`` (a state), never
     both for longer than a moment, and ``_origin``: for data in memory, a weak reference to the
     plan node over it, so that changing the data copies nothing unless something lazy needs it.
-    ``_guard`` lets one thread compute while others wait.
+    ``_guard`` lets one thread compute while others wait, ``_computed`` says that the data was lazy.
     """
 
     _internal_names: ClassVar[list[str]] = [
@@ -62,6 +62,7 @@ class LazyObject(metaclass=LazyClass):
         "_lazy",
         "_origin",
         "_guard",
+        "_computed",
         "_followers",
         "_shown",
     ]
@@ -94,6 +95,7 @@ class LazyObject(metaclass=LazyClass):
             except AttributeError as error:
                 raise ExecutionError(f"computing a lazy {type(self).__name__}: {error}") from error
             self.__dict__["_real"] = manager
+            self.__dict__["_computed"] = True
             state = self.__dict__.pop("_lazy", None)
             computed(self, state)
             return manager

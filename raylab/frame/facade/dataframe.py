@@ -11,7 +11,7 @@ import pandas as pd
 from raylab.frame.execution import engine
 from raylab.frame.execution.codes import POOL
 from raylab.frame.execution.conversion import to_array, to_index, to_positions
-from raylab.frame.facade.base import EMPTY, WRAPPERS, LazyObject, become, check_budget
+from raylab.frame.facade.base import EMPTY, WRAPPERS, LazyClass, LazyObject, become, check_budget
 from raylab.frame.facade.memory import frame_in_memory
 from raylab.frame.facade.shown import shown_labels
 from raylab.frame.facade.state import (
@@ -31,7 +31,7 @@ from raylab.frame.plan.schema import STR, same_dtype
 _VALUE = f"{HIDDEN}value"
 
 
-class DataFrame(LazyObject, pd.DataFrame):
+class DataFrame(LazyObject, pd.DataFrame, metaclass=LazyClass):
     """pandas' DataFrame on a lazy plan.
 
     Native methods extend the plan; anything else computes the data once and runs on pandas.

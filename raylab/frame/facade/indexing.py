@@ -15,7 +15,7 @@ from pandas.core.indexing import _AtIndexer, _iAtIndexer, _iLocIndexer, _LocInde
 from raylab.frame import support
 from raylab.frame.execution import engine
 from raylab.frame.facade.adoption import adopt
-from raylab.frame.facade.base import LazyObject, wrap
+from raylab.frame.facade.base import wrap
 from raylab.frame.facade.choosing import set_rows
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.indexes import level_rows
@@ -66,18 +66,14 @@ class LazyILoc(_iLocIndexer):
         return _selected(self, key, by_position, super().__getitem__)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if isinstance(self.obj._state(), FrameState):
-            with support.falling_back("DataFrame.iloc", "an assignment by position"):
-                _consolidate(self.obj, value)
-                super().__setitem__(key, value)
-            return
+        _consolidate(self.obj, value)
         super().__setitem__(key, value)
 
 
 def _consolidate(*objs: Any) -> None:
     """Brings computed columns into one block a dtype: what pandas writes depends on its blocks."""
     for obj in objs:
-        if isinstance(obj, LazyObject) and isinstance(obj, pd.DataFrame):
+        if isinstance(obj, pd.DataFrame) and not {"_lazy", "_computed"}.isdisjoint(obj.__dict__):
             obj._mgr = obj._mgr.consolidate()
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from raylab.frame.execution import engine
 from raylab.frame.facade.accessors import own_accessor
-from raylab.frame.facade.base import WRAPPERS, LazyObject, become
+from raylab.frame.facade.base import WRAPPERS, LazyClass, LazyObject, become
 from raylab.frame.facade.categories import categories_of
 from raylab.frame.facade.dataframe import DataFrame, compute_frame, shown_range
 from raylab.frame.facade.datetimes import properties
@@ -30,7 +30,7 @@ class _Accessor(property):
         return getattr(pd.Series, self.fget.__name__)  # type: ignore[union-attr]  # made from a function
 
 
-class Series(LazyObject, pd.Series):
+class Series(LazyObject, pd.Series, metaclass=LazyClass):
     """pandas' Series on a lazy plan.
 
     >>> import raylab.frame as pd
@@ -46,6 +46,7 @@ class Series(LazyObject, pd.Series):
         "_lazy",
         "_origin",
         "_guard",
+        "_computed",
         "_followers",
         "_shown",
     ]

@@ -33,7 +33,7 @@ class NetworkConfig:
         features: width of the last hidden layer for image observations; None means 512 for
             large images and 128 for small ones, as published.
         channels: of the three convolutions for large images; the default is as published, half
-            as many cost a third of the work.
+            as many need about a third of the multiplications.
     """
 
     hidden_sizes: tuple[int, ...] = (64, 64)
