@@ -43,9 +43,14 @@ class SampleLearner(Protocol):
     diagnostics: tuple[str, ...]
 
     def update(
-        self, sample: Sample, importance_exponent: float, minibatches: int = 1
+        self, sample: Sample, agent_steps: int, minibatches: int = 1
     ) -> tuple[list[Tensor], np.ndarray]:
         """Learn from equal parts of a sample, one after the other.
+
+        Args:
+            sample: drawn from replay.
+            agent_steps: taken so far, which schedules depend on.
+            minibatches: how many parts.
 
         Returns:
             The diagnostics of each minibatch, and the new masses [B] in replay.
@@ -86,9 +91,6 @@ class OffPolicyAlgorithm(Protocol):
 
     def epsilon_at(self, agent_steps: int) -> float:
         """Return the probability of a random action."""
-
-    def importance_exponent_at(self, agent_steps: int) -> float:
-        """Return the exponent of importance weights."""
 
 
 class OffPolicyAgent:
@@ -136,7 +138,7 @@ class OffPolicyAgent:
             start_s = time.perf_counter()
             due = multiples(algorithm.train_every, before, agent_steps)
             if due:
-                diagnostics += self._learn(due, algorithm.importance_exponent_at(agent_steps))
+                diagnostics += self._learn(due, agent_steps)
             if multiples(algorithm.target_every, before, agent_steps):
                 self._learner.renew_target()
             learn_s += time.perf_counter() - start_s
@@ -184,12 +186,12 @@ class OffPolicyAgent:
         lap("store")
         return step.episodes
 
-    def _learn(self, minibatches: int, importance_exponent: float) -> list[Tensor]:
+    def _learn(self, minibatches: int, agent_steps: int) -> list[Tensor]:
         """Draw the minibatches that are due at once, and learn from one after the other."""
         count = minibatches * self._algorithm.batch_size
         sample = self._replay.sample(count, self._generators["shuffling"])
         lap("gather")
-        diagnostics, masses = self._learner.update(sample, importance_exponent, minibatches)
+        diagnostics, masses = self._learner.update(sample, agent_steps, minibatches)
         self._replay.set_masses(sample.keys, masses)
         return diagnostics
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas
 import pyarrow as pa
 import pytest
 
+import raylab.frame as pd
 from tests.frame.agreement import Operation, check
 
 DAYS = pandas.date_range("2024-01-01", periods=6, unit="us")
@@ -129,10 +132,39 @@ CASES: dict[str, Operation] = {
     "a label as an array without dimensions": lambda p, d: d.k.loc[np.array(2)],
     "a position as an array without dimensions": lambda p, d: d.k.iloc[np.array(2)],
     "medians with infinities": lambda p, d: d.groupby("k").f.median(),
+    "the most frequent of moments and a missing one": lambda p, d: p.concat(
+        [d.t.shift(), d.t.shift()]
+    ).mode(dropna=False),
+    "the most frequent of spans and a missing one": lambda p, d: d.d.shift(2).mode(dropna=False),
+    "the most frequent of numbers and a missing one": lambda p, d: d.f.mode(dropna=False),
+    "groups by moments with a frequency": lambda p, d: d.groupby(
+        p.date_range("2024-01-01", periods=6, freq="D")
+    )["i16"].sum(),
+    "a number that is not one, beside a missing one": lambda p, d: (
+        _with_nan_and_na(p).groupby("k")["v"].sum(skipna=False)
+    ),
+    "whether it is missing": lambda p, d: _with_nan_and_na(p)["v"].isna(),
 }
+
+
+def _with_nan_and_na(p: Any) -> Any:
+    """Nullable floats that hold NaN as a number, beside NA."""
+    values = np.array([1.0, np.nan, 3.0, 4.0])
+    missing = np.array([False, False, True, False])
+    return p.DataFrame({"k": [1, 1, 2, 2], "v": p.arrays.FloatingArray(values, missing)})
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CASES)
 def test_answer_is_the_one_of_pandas(name: str) -> None:
     check(CASES[name], TABLE, native=False)
+
+
+def test_nan_and_na_are_told_apart_where_pandas_is_asked_to() -> None:
+    def quotients(p: Any) -> Any:
+        return p.Series([0.0, 1.0, None], dtype="Float64") / 0.0
+
+    with pandas.option_context("future.distinguish_nan_and_na", True):
+        own, expected = quotients(pd), quotients(pandas)
+        assert own.isna().tolist() == expected.isna().tolist() == [False, False, True]
+        assert own.sum() is expected.sum() is pandas.NA

@@ -126,6 +126,7 @@ def test_a_dueling_image_network_has_a_layer_of_512_for_each_stream():
 @pytest.mark.parametrize("prioritized", [False, True], ids=["uniform", "prioritized"])
 def test_updates_are_those_of_a_straight_line_reference(double, prioritized):
     config = replace(PLAIN, double=double, prioritized=prioritized, max_gradient_norm=0.1)
+    config = replace(config, importance_exponent=0.7, final_learning_rate=1e-3, annealing_steps=4)
     network = q_network(config)
     reference, target = copy.deepcopy(network), copy.deepcopy(network)
     optimizer = torch.optim.Adam(reference.parameters(), lr=1e-2, eps=1e-8)
@@ -133,7 +134,8 @@ def test_updates_are_those_of_a_straight_line_reference(double, prioritized):
 
     for seed in range(5):
         sample = make_sample(seed=seed)
-        _, masses = learner.update(sample, 0.7)
+        _, masses = learner.update(sample, agent_steps=seed)
+        optimizer.param_groups[0]["lr"] = 1e-2 + seed / 4 * (1e-3 - 1e-2)
 
         loss, errors = torch.zeros(()), []
         largest = max((100 * m / 40.0) ** -0.7 for m in sample.masses)
@@ -202,7 +204,7 @@ def test_updates_are_those_of_stable_baselines3():
                 stack=1,
                 drawn_from=Mass(32.0, 32),
             ),
-            1.0,
+            agent_steps=0,
         )
 
     for own, theirs in zip(network.parameters(), peer.q_net.parameters(), strict=True):
@@ -215,8 +217,8 @@ def test_minibatches_of_one_sample_are_learned_one_after_the_other(double):
     together, apart = (DQNLearner(config, config.make_learner(q_network(config))) for _ in range(2))
     sample = make_sample()
 
-    seen, masses = together.update(sample, 0.7, minibatches=4)
-    ones = [apart.update(sample.rows(slice(i, i + 4)), 0.7) for i in range(0, 16, 4)]
+    seen, masses = together.update(sample, 0, minibatches=4)
+    ones = [apart.update(sample.rows(slice(i, i + 4)), 0) for i in range(0, 16, 4)]
 
     assert len(seen) == 4
     np.testing.assert_allclose(masses, np.concatenate([one[1] for one in ones]), rtol=1e-5)
@@ -234,14 +236,14 @@ def test_a_renewed_target_network_is_used(precision):
     frames = np.random.default_rng(0).integers(0, 256, (16, 5, 21, 21, 16), np.uint8)
     sample = replace(make_sample(), frames=frames, stack=4)
     for learner in learners:  # each has made its target network ready
-        learner.update(sample, 1.0)
+        learner.update(sample, 0)
 
     for learner in learners:
         learner.renew_target()
     learners[0].restore(learners[1].state())
     learners[0]._learner.load_weights(learners[1]._learner.weights())
-    (one,), _ = learners[0].update(sample, 1.0)
-    (other,), _ = learners[1].update(sample, 1.0)
+    (one,), _ = learners[0].update(sample, 0)
+    (other,), _ = learners[1].update(sample, 0)
 
     assert one[:3].tolist() == other[:3].tolist()
 
@@ -250,7 +252,7 @@ def test_the_target_network_moves_only_when_it_is_renewed():
     learner = DQNLearner(PLAIN, PLAIN.make_learner(q_network()))
     before = learner.state()
 
-    learner.update(make_sample(), 1.0)
+    learner.update(make_sample(), 0)
     kept = learner.state()
     learner.renew_target()
     renewed = learner.state()
@@ -293,6 +295,10 @@ def test_schedules_fall_and_rise_linearly_and_stay():
     assert [config.epsilon_at(t) for t in (0, 50, 100, 10**9)] == pytest.approx([1, 0.55, 0.1, 0.1])
     exponents = [config.importance_exponent_at(t) for t in (0, 100, 200, 10**9)]
     assert exponents == pytest.approx([0.4, 0.7, 1.0, 1.0])
+    assert config.learning_rate_at(10**9) == config.learning_rate
+    config = replace(config, learning_rate=1e-3, final_learning_rate=1e-4, annealing_steps=300)
+    rates = [config.learning_rate_at(t) for t in (0, 100, 300, 10**9)]
+    assert rates == pytest.approx([1e-3, 7e-4, 1e-4, 1e-4])
 
 
 @pytest.mark.parametrize(

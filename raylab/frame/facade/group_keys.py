@@ -68,6 +68,8 @@ def as_keys(frame: FrameState, by: Any, level: Any) -> tuple[FrameState, Any]:
             return _held_series(frame, computed_index(frame).map(key))
         if isinstance(key, pd.MultiIndex):
             raise NotNative("keys of several levels")
+        if getattr(key, "freq", None) is not None:
+            raise NotNative("a key with a frequency, which the labels of the groups keep")
         if isinstance(key, np.ndarray | pd.Index | pd.api.extensions.ExtensionArray):
             return _held_series(frame, key)
         raise NotNative(f"a key of type {type(key).__name__}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas import MultiIndex, RangeIndex
+from pandas.core.arrays.floating import FloatingDtype
 
 from raylab.frame.facade.state import (
     FrameState,
@@ -92,7 +94,14 @@ def _scan(manager: Any) -> Scan:
     for name, field in source.fields.items():
         if kind_of(field.dtype) == "opaque" and not is_category(field.dtype):
             raise NotNative(f"column {name!r} of dtype {field.dtype} in memory")
+        if isinstance(field.dtype, FloatingDtype) and _tells_nan_from_na(source.array(name)):
+            raise NotNative(f"column {name!r}, whose NaN is not NA")
     return Scan(source, tuple(source.fields))
+
+
+def _tells_nan_from_na(values: Any) -> bool:
+    """Whether a masked array of floats holds a NaN as a number, beside NA."""
+    return bool((np.isnan(values._data) & ~values._mask).any())
 
 
 def _levels(index: pd.Index) -> dict[str, pd.Index]:

@@ -321,7 +321,9 @@ def mode(series: SeriesState, dropna: bool = True) -> SeriesState:
     if most is None:
         raise NotNative("a mode of nothing")
     rows = Filter(counted.rows, call("eq", Column(_COUNT), Literal(int(most))))
-    return SeriesState(Sort(rows, (_VALUES,), (False,)), Column(_VALUES), series.name, RangeSpec())
+    last = rows.schema[_VALUES].kind not in ("datetime", "timedelta")  # NaT is the least number
+    rows = Sort(rows, (_VALUES,), (False,), nulls_last=last)
+    return SeriesState(rows, Column(_VALUES), series.name, RangeSpec())
 
 
 @native(pd.Series)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas._config import is_nan_na
 from pandas.api.extensions import ExtensionDtype
 from pandas.core.dtypes.dtypes import BaseMaskedDtype
 
@@ -119,7 +120,10 @@ def kind_of(dtype: Dtype) -> Kind:
         return "datetime" if _is_zone(str(dtype.tz)) else "opaque"
     if dtype == STR:
         return "str"
-    return "opaque" if family_of(dtype) == "opaque" else "nullable"
+    family = family_of(dtype)
+    if family in ("bool", "int", "float", "decimal") and not is_nan_na():
+        return "opaque"  # numbers make NaN beside NA under this option, and the engine has one
+    return "opaque" if family == "opaque" else "nullable"
 
 
 def family_of(dtype: Dtype) -> Family:

@@ -60,7 +60,12 @@ class DQN:
     target_every: int = 10_000
     """Agent steps after which the target network becomes a copy of the online network."""
     learning_rate: float = 1e-4
-    """Of Adam; constant."""
+    """Of Adam, at the start."""
+    final_learning_rate: float | None = None
+    """Of Adam, in the end; None keeps it constant. A small one makes the last policies alike, and
+    good in evaluations, where a policy does not change while it plays."""
+    annealing_steps: int = 10_000_000
+    """Agent steps over which the learning rate moves linearly to the final one."""
     discount: float = 0.99
     """Of future rewards, per agent step."""
     n_step: int = 1
@@ -97,10 +102,11 @@ class DQN:
     def __post_init__(self) -> None:
         checks.at_least_one(self, "num_envs", "unroll_length", "capacity", "learning_starts")
         checks.at_least_one(self, "train_every", "batch_size", "target_every", "n_step")
-        checks.at_least_one(self, "importance_steps", "exploration_steps")
+        checks.at_least_one(self, "importance_steps", "exploration_steps", "annealing_steps")
         checks.between_0_and_1(self, "discount", "priority_exponent", "importance_exponent")
         checks.between_0_and_1(self, "initial_epsilon", "final_epsilon")
         checks.positive(self, "learning_rate", "max_gradient_norm", "adam_epsilon")
+        checks.positive(self, "final_learning_rate", or_none=True)
         checks.rewards_and_precision(self)
         if 2 * self.learning_starts > self.capacity:
             raise ConfigError(
@@ -112,6 +118,13 @@ class DQN:
         """Return the probability of a random action after so many agent steps."""
         done = min(1.0, agent_steps / self.exploration_steps)
         return self.initial_epsilon + done * (self.final_epsilon - self.initial_epsilon)
+
+    def learning_rate_at(self, agent_steps: int) -> float:
+        """Return the learning rate after so many agent steps."""
+        if self.final_learning_rate is None:
+            return self.learning_rate
+        done = min(1.0, agent_steps / self.annealing_steps)
+        return self.learning_rate + done * (self.final_learning_rate - self.learning_rate)
 
     def importance_exponent_at(self, agent_steps: int) -> float:
         """Return the exponent of importance weights after so many agent steps."""
@@ -304,11 +317,16 @@ class DQNLearner:
         self._forwards: dict[int, Callable[[Tensor], Tensor]] = {}  # by size of the batch
 
     def update(
-        self, sample: Sample, importance_exponent: float, minibatches: int = 1
+        self, sample: Sample, agent_steps: int, minibatches: int = 1
     ) -> tuple[list[Tensor], np.ndarray]:
         """Learn from equal parts of a sample, one after the other.
 
         The target network computes all parts at once: it does not change between them.
+
+        Args:
+            sample: drawn from replay.
+            agent_steps: taken so far, which schedules depend on.
+            minibatches: how many parts.
 
         Returns:
             The diagnostics of each minibatch, and the new masses [B] in replay.
@@ -327,7 +345,7 @@ class DQNLearner:
                 observations[part],
                 next_observations[part],
                 next_q[part],
-                importance_exponent,
+                agent_steps,
             )
             diagnostics.append(seen)
             sizes = errors.abs().double().cpu().numpy() + _LEAST_ERROR
@@ -340,7 +358,7 @@ class DQNLearner:
         observations: Tensor,
         next_observations: Tensor,
         next_q: Tensor,
-        importance_exponent: float,
+        agent_steps: int,
     ) -> tuple[Tensor, Tensor]:
         """Move the weights along one minibatch; return diagnostics and errors [B]."""
         config, learner = self._config, self._learner
@@ -350,13 +368,14 @@ class DQNLearner:
         discounts = torch.from_numpy(sample.discounts).to(device)
         weights = torch.ones_like(returns)
         if config.prioritized:
-            weights = torch.from_numpy(sample.importance_weights(importance_exponent)).to(weights)
+            exponent = config.importance_exponent_at(agent_steps)
+            weights = torch.from_numpy(sample.importance_weights(exponent)).to(weights)
         with torch.no_grad():
             choosing_q = learner.network(next_observations) if config.double else None
             targets = q_targets(returns, discounts, next_q, choosing_q)
         q = learner.network(observations)
         loss, errors = q_loss(q, actions, targets, weights)
-        norm = learner.step(loss, config.learning_rate)
+        norm = learner.step(loss, config.learning_rate_at(agent_steps))
         size = errors.abs().mean()
         return torch.stack([loss.detach(), q.detach().amax(-1).mean(), size, norm]), errors
 

@@ -61,8 +61,7 @@ class ReplayLearner(LearnerRole):
         minibatches = assemble(samples, round_.parts, round_.masses)
         for at, (sample, origins) in zip(round_.due, minibatches, strict=True):
             if len(sample.keys):
-                exponent = algorithm.importance_exponent_at(at)
-                seen, new = self._sample_learner.update(sample, exponent)
+                seen, new = self._sample_learner.update(sample, at)
                 diagnostics += seen
                 for shard in range(len(samples)):
                     keys[shard].append(sample.keys[origins == shard])
