@@ -13,6 +13,7 @@ from raylab.frame.facade.base import LazyObject, wrap
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.joining import Side, labels_of, no_index, on_left, on_right
 from raylab.frame.facade.merging import frame_of
+from raylab.frame.facade.metadata import giver
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState
 from raylab.frame.plan.expressions import Expr
@@ -34,7 +35,8 @@ def merge_asof(left: Any, right: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         if args:
             raise NotNative("positional arguments")
-        return wrap(_joined(frame_of(left), frame_of(right), **kwargs))
+        joined = _joined(frame_of(left), frame_of(right), **kwargs)
+        return wrap(joined, giver("merge", left, {"right": right}))
     except (NotNative, TypeError) as reason:
         with support.falling_back("merge_asof", str(reason)):
             return adopt(pd.merge_asof(left, right, *args, **kwargs))

@@ -23,6 +23,7 @@ from raylab.errors import ExecutionError, MemoryBudgetError
 from raylab.frame import settings, sites, support
 from raylab.frame.facade.adoption import adopt, adopt_results, looking_further
 from raylab.frame.facade.following import computed
+from raylab.frame.facade.metadata import giver
 from raylab.frame.facade.pending import held
 from raylab.frame.facade.warning_sites import (
     CHAINED_METHODS,
@@ -256,7 +257,7 @@ def _method(owner: type, name: str, implementation: Callable[..., Any]) -> Calla
         if follows:
             self._use(name, given)
             return wrap(result, self._like(name, given))
-        return wrap(result, None if name == "value_counts" else self)
+        return wrap(result, giver(name, self, given))
 
     return method
 

@@ -17,6 +17,7 @@ from raylab.frame.facade.base import LazyObject, state_of, wrap
 from raylab.frame.facade.categories import as_text
 from raylab.frame.facade.dataframe import compute_frame
 from raylab.frame.facade.labelling import labelled, occurring
+from raylab.frame.facade.metadata import giver
 from raylab.frame.facade.operators import constant
 from raylab.frame.facade.pivoting import cross_counts
 from raylab.frame.facade.selection import label_list
@@ -40,7 +41,7 @@ def natively(own: Callable[..., Any], form: Callable[..., Any], *args: Any, **kw
     if not isinstance(first, LazyObject) or first._state() is None:
         return adopt(own(*args, **kwargs))
     try:
-        return wrap(form(*args, **kwargs), first)
+        return wrap(form(*args, **kwargs), giver(own.__name__, first, {}))
     except NotNative as reason:
         with support.falling_back(own.__name__, str(reason)):
             return adopt(own(*args, **kwargs))

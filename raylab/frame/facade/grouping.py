@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -108,12 +109,15 @@ class LazyGroupBy(LazyCompanion):
             given = arguments.get("func")
             parts = given.values() if isinstance(given, dict) else (given,)
             return self if all(isinstance(part, str) for part in parts) else None
-        return None if operation in _WITHOUT_ATTRS else self
+        one_column = isinstance(self, SeriesGroupBy)
+        kept = operation == "transform" and not one_column
+        return self if kept or operation not in _WITHOUT_ATTRS else None
 
     def _as_set_up(self, set_up: Callable[[Any], Any]) -> Any:
         own = self.__dict__
         state, kept = own["_lazy_state"], own.get("_kept")
         groups = set_up(state)
+        groups.obj.attrs = copy.deepcopy(own["_attrs"] or {})
         if kept is not None and kept is not own["_owner"].seen:
             seen, groups.obj = groups.obj, wrap(kept)
             _ = groups._obj_with_exclusions

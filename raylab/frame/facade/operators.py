@@ -17,6 +17,7 @@ from raylab.frame import support
 from raylab.frame.execution import engine
 from raylab.frame.facade.alignment import aligned
 from raylab.frame.facade.base import LazyObject, native, state_of, wrap
+from raylab.frame.facade.metadata import OPERATORS, later
 from raylab.frame.facade.positions import held
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_rows, settle
@@ -167,6 +168,7 @@ def _flexible(name: str, operation: str) -> None:
 
     native(pd.Series, name=name)(of_series)
     native(pd.DataFrame, name=name)(of_frame)
+    OPERATORS.add(name)
 
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
@@ -198,12 +200,12 @@ def _operator(owner: type, hook: str, combine: Callable[[Any, Any, str], Any]) -
             if name in ("divmod", "rdivmod"):
                 reverse = "r" if name[0] == "r" else ""
                 parts = [combine(state, other, reverse + part) for part in ("floordiv", "mod")]
-                return tuple(wrap(part, self) for part in parts)
+                return tuple(wrap(part, later(self, other)) for part in parts)
             result = combine(state, other, name)
         except NotNative as reason:
             with support.falling_back(f"{owner.__name__}.__{name.strip('_')}__", str(reason)):
                 return base(self, other, op)
-        return wrap(result, self)
+        return wrap(result, later(self, other))
 
     return method
 

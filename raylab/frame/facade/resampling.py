@@ -81,7 +81,7 @@ def _face(state: ResampleState, like: Any = None) -> Any:
     face: type[LazyCompanion] = LazyResampler
     if selected is not None and not isinstance(state.base, SeriesState):
         face = _LazySelectedSeries if isinstance(selected, str) else _LazySelectedFrame
-    return face._standing(state, _pandas_resample, owner)
+    return face._standing(state, _pandas_resample, owner, like)
 
 
 WRAPPERS[ResampleState] = _face

@@ -320,7 +320,7 @@ def mode(series: SeriesState, dropna: bool = True) -> SeriesState:
     most = engine.reduce_rows(counted.rows, (("n", AggregateCall("max", Column(_COUNT))),))["n"][0]
     if most is None:
         raise NotNative("a mode of nothing")
-    rows = Filter(counted.rows, call("eq", Column(_COUNT), Literal(int(most))))
+    rows: Any = Filter(counted.rows, call("eq", Column(_COUNT), Literal(int(most))))
     last = rows.schema[_VALUES].kind not in ("datetime", "timedelta")  # NaT is the least number
     rows = Sort(rows, (_VALUES,), (False,), nulls_last=last)
     return SeriesState(rows, Column(_VALUES), series.name, RangeSpec())

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pandas._config import is_nan_na
 from pandas.api.extensions import ExtensionDtype
 from pandas.core.dtypes.dtypes import BaseMaskedDtype
 
@@ -121,7 +120,8 @@ def kind_of(dtype: Dtype) -> Kind:
     if dtype == STR:
         return "str"
     family = family_of(dtype)
-    if family in ("bool", "int", "float", "decimal") and not is_nan_na():
+    numbers = family in ("bool", "int", "float", "decimal")
+    if numbers and pd.get_option("future.distinguish_nan_and_na"):
         return "opaque"  # numbers make NaN beside NA under this option, and the engine has one
     return "opaque" if family == "opaque" else "nullable"
 
