@@ -143,6 +143,9 @@ CASES: dict[str, Operation] = {
     "a number that is not one, beside a missing one": lambda p, d: (
         _with_nan_and_na(p).groupby("k")["v"].sum(skipna=False)
     ),
+    "two sides whose names are missing alike": lambda p, d: np.add(
+        d.k.rename(np.nan), d.i16.rename(np.nan)
+    ),
     "whether it is missing": lambda p, d: _with_nan_and_na(p)["v"].isna(),
 }
 

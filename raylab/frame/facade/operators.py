@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -21,14 +20,13 @@ from raylab.frame.facade.metadata import OPERATORS, later
 from raylab.frame.facade.positions import held
 from raylab.frame.facade.selection import label_list
 from raylab.frame.facade.state import FrameState, SeriesState, same_labelled_rows, settle
-from raylab.frame.facade.ufuncs import combined
+from raylab.frame.facade.ufuncs import combined, result_name
 from raylab.frame.kernels.batches import frozen
 from raylab.frame.plan.expressions import Expr, Literal, Membership, call
 from raylab.frame.plan.functions import FUNCTIONS
 from raylab.frame.plan.nodes import Project
 from raylab.frame.plan.schema import NotNative, kind_of
 
-_names: Any = importlib.import_module("pandas.core.ops.common")
 _LOGIC = {"and_": "and", "or_": "or", "xor": "xor", "rand_": "and", "ror_": "or", "rxor": "xor"}
 _REVERSED = {
     name: name[1:] for name in ("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow")
@@ -77,14 +75,7 @@ def binary(state: SeriesState, other: Any, operation: str) -> SeriesState:
         result = left.mapped(call(function, *arguments))
     except NotNative:
         result = combined(state, other, function, swapped=operation in _SWAPPED)
-    return replace(result, name=_result_name(state, other))
-
-
-def _result_name(state: SeriesState, other: Any) -> Any:
-    """The common name of both sides, as in pandas; missing names are alike."""
-    if isinstance(other, pd.Series | pd.Index):
-        return _names._maybe_match_name(state, other)
-    return state.name
+    return replace(result, name=result_name(state, other))
 
 
 def frame_binary(frame: FrameState, other: Any, operation: str) -> FrameState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,8 @@ from raylab.frame.kernels.operators import constant_key
 from raylab.frame.plan.expressions import Expr, Literal, call
 from raylab.frame.plan.nodes import Filter, Slice
 from raylab.frame.plan.schema import FLOAT64, NotNative, is_category, is_number_key
+
+_names: Any = importlib.import_module("pandas.core.ops.common")
 
 
 def combined(state: SeriesState, other: Any, name: str, *, swapped: bool = False) -> SeriesState:
@@ -143,6 +146,11 @@ def _applied(obj: Any, state: Any, ufunc: Any, inputs: Any, kwargs: Any) -> Any:
     swapped = inputs[0] is not obj
     other = inputs[0] if swapped else inputs[1]
     result = combined(state, other, name, swapped=swapped)
-    if isinstance(other, pd.Series) and other.name != state.name:
-        return replace(result, name=None)
-    return result
+    return replace(result, name=result_name(state, other))
+
+
+def result_name(state: SeriesState, other: Any) -> Any:
+    """The common name of both sides, as in pandas; missing names are alike."""
+    if isinstance(other, pd.Series | pd.Index):
+        return _names._maybe_match_name(state, other)
+    return state.name
