@@ -48,6 +48,7 @@ OPERATIONS: dict[str, Operation] = {
     "resample": lambda p, d: d.resample("D", on="t")[["x"]].sum(),
     "resampled column": lambda p, d: d.set_index("t")["x"].resample("D").mean(),
     "get_dummies": lambda p, d: p.get_dummies(d),
+    "get_dummies of numbers": lambda p, d: p.get_dummies(d[["x", "y"]]),
     "pivot": lambda p, d: d.pivot(index="y", columns="k", values="x"),
     "pivot_table": lambda p, d: d.pivot_table(index="y", columns="k", values="x"),
     "crosstab": lambda p, d: p.crosstab(d["k"], d["y"]),

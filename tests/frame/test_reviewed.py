@@ -146,8 +146,48 @@ CASES: dict[str, Operation] = {
     "two sides whose names are missing alike": lambda p, d: np.add(
         d.k.rename(np.nan), d.i16.rename(np.nan)
     ),
+    "spans times a span": lambda p, d: d.d * np.timedelta64(5, "ns"),
+    "spans times a span of pandas": lambda p, d: d.d * p.Timedelta(5),
+    "spans over a span": lambda p, d: d.d / np.timedelta64(5, "s"),
+    "integers of floats where a condition holds": lambda p, d: d.half.astype(int).where(
+        d.k == 1, 0
+    ),
+    "integers of floats or nothing": lambda p, d: d.half.astype(int).where(d.k == 1),
+    "integers of floats masked twice": lambda p, d: (
+        d.half.astype(int).mask(d.k == 1, 7).where(d.i8 > 0, 8) + 1
+    ),
+    "integers of floats as the other ones": lambda p, d: d.k.where(d.k == 2, d.half.astype(int)),
+    "integers of missing floats that are not chosen": lambda p, d: (
+        d.f.where(d.f > -1).astype(int).where(d.k > 5, 0)
+    ),
+    "integers of floats in cells": lambda p, d: (
+        d.iloc[:4].set_index(["k", "i8"])["half"].astype(int).unstack()
+    ),
+    "integers of floats in pivoted cells": lambda p, d: d.assign(v=d.half.astype(int)).pivot(
+        index="i8", columns="k", values="v"
+    ),
+    "integers of text, assigned to some rows": lambda p, d: _assigned(
+        d, d.k == 2, d.k.astype(str).astype(int)
+    ),
+    "integers of floats beside missing numbers": lambda p, d: round(
+        d.half.astype(int).corr(d.f.replace([np.inf, -np.inf], np.nan)), 9
+    ),
+    "quotients of integers of floats": lambda p, d: (
+        d.half.astype(int) / (d.half.astype(int) * d.i8.clip(0, 1))
+    ).sum(),
+    "functions of columns in a pivot table": lambda p, d: d.pivot_table(
+        index="k", columns="s", aggfunc={"i8": ["max"], "i16": ["sum"]}
+    ),
+    "groups by a mapping to tuples": lambda p, d: [
+        (name, len(rows)) for name, rows in d.groupby({i: ("a", i % 2) for i in range(6)})
+    ],
     "whether it is missing": lambda p, d: _with_nan_and_na(p)["v"].isna(),
 }
+
+
+def _assigned(frame: Any, rows: Any, values: Any) -> Any:
+    frame.loc[rows, "i16"] = values
+    return frame
 
 
 def _with_nan_and_na(p: Any) -> Any:

@@ -188,8 +188,8 @@ def _dummies(
         if not all(map(is_label, names)) or set(names) & result.keys():
             raise NotNative("labels that are taken")
         result |= dict(zip(names, made, strict=True))
-    if not result:
-        raise NotNative("a frame without columns")
+    if not result or not chosen:
+        raise NotNative("a frame without columns, or without any that is encoded")
     return replace(state, columns=result, columns_name=None)
 
 

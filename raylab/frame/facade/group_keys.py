@@ -65,7 +65,7 @@ def as_keys(frame: FrameState, by: Any, level: Any) -> tuple[FrameState, Any]:
         if isinstance(key, pd.Series | str) or is_scalar(key):
             return key
         if callable(key) or isinstance(key, dict):
-            return _held_series(frame, computed_index(frame).map(key))
+            key = computed_index(frame).map(key)
         if isinstance(key, pd.MultiIndex):
             raise NotNative("keys of several levels")
         if getattr(key, "freq", None) is not None:

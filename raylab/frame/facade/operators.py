@@ -69,6 +69,8 @@ def binary(state: SeriesState, other: Any, operation: str) -> SeriesState:
     function = _REVERSED.get(operation) or _LOGIC.get(operation, operation)
     if function not in FUNCTIONS:
         raise NotNative(f"operator {operation}")
+    if isinstance(other, np.timedelta64):  # NumPy takes it for a number, pandas does not
+        other = pd.Timedelta(other)
     try:
         left, right = operand(state, other)
         arguments = (right, left.expr) if operation in _REVERSED else (left.expr, right)

@@ -233,6 +233,8 @@ def pivot_table(
         raise NotNative("keys as values, one twice, or none")
     groups = replace(groups, selected=tuple(chosen))
     if isinstance(aggfunc, dict):
+        if not all(isinstance(function, str) for function in aggfunc.values()):
+            raise NotNative("several functions of a column")
         table: FrameState = aggregate_frame(groups, aggfunc)
     elif isinstance(aggfunc, str):
         table = one_function(groups, *_known(aggfunc))

@@ -72,6 +72,25 @@ def each_batch(
     return source.map_batches(carrying(run), return_dtype=dtype, is_elementwise=True)
 
 
+def chosen(condition: Operand, kept: Operand, other: pl.Expr | None, dtype: Dtype) -> pl.Expr:
+    """The value where the condition holds, else another one, or none.
+
+    The engine computes a value of a condition with its inputs missing where it is not chosen. What
+    raises for a missing value must not see that: then all is computed before, and chosen here.
+    """
+    if not kept.raises:
+        choice = pl.when(condition.expr).then(kept.expr)
+        return choice if other is None else choice.otherwise(other)
+    parts = (condition.expr, kept.expr, pl.lit(None, physical(dtype)) if other is None else other)
+
+    def choose(rows: pl.Series) -> pl.Series:
+        holds, value, rest = (rows.struct.field(f"{i}") for i in range(3))
+        return value.zip_with(holds.fill_null(False), rest)
+
+    rows = pl.struct([part.alias(f"{i}") for i, part in enumerate(parts)])
+    return each_batch(rows, choose, physical(dtype))
+
+
 def to_pandas(series: pl.Series, dtype: Dtype) -> Any:
     """A batch as a pandas series."""
     from raylab.frame.execution.conversion import to_array

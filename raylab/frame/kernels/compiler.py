@@ -70,7 +70,7 @@ class Compiler:
                 raise NotNative(f"expression {type(expr).__name__}")
 
     def _operand(self, expr: Expr, *, loose: bool) -> Operand:
-        return Operand(self.compile(expr, loose=loose), self._field(expr))
+        return Operand(self.compile(expr, loose=loose), self._field(expr), expr.raises)
 
     def _field(self, expr: Expr) -> Field:
         if id(expr) not in self._fields:

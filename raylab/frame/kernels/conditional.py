@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from raylab.frame.kernels.batches import chosen
 from raylab.frame.kernels.registry import Context, Operand, function, guarded
 from raylab.frame.kernels.types import common_dtype, fits, literal, physical, unit_of
 from raylab.frame.plan.functions import Params
@@ -40,7 +41,8 @@ def _chosen(fields: tuple[Field, ...], _: Params) -> Field:
 @function("where", _chosen)
 def _where(context: Context, condition: Operand, kept: Operand, other: Operand) -> pl.Expr:
     value = other.as_type(context.result.dtype)
-    return pl.when(condition.expr).then(kept.expr).otherwise(value)
+    kept = replace(kept, raises=kept.raises or other.raises)
+    return chosen(condition, kept, value, context.result.dtype)
 
 
 def _where_missing(fields: tuple[Field, ...], _: Params) -> Field:
@@ -53,9 +55,9 @@ def _where_missing(fields: tuple[Field, ...], _: Params) -> Field:
 
 
 @function("where_missing", _where_missing)
-def _keep_where(_: Context, condition: Operand, kept: Operand) -> pl.Expr:
+def _keep_where(context: Context, condition: Operand, kept: Operand) -> pl.Expr:
     """The value where the condition holds, else missing."""
-    return pl.when(condition.expr).then(kept.expr)
+    return chosen(condition, kept, None, context.result.dtype)
 
 
 def _bounded(fields: tuple[Field, ...], params: Params) -> Field:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from raylab.frame.kernels.batches import chosen
 from raylab.frame.kernels.registry import Context, Operand, aggregation, function
 from raylab.frame.plan.functions import Params
-from raylab.frame.plan.schema import FLOAT64, Field, NotNative, column
+from raylab.frame.plan.schema import BOOL, FLOAT64, Field, NotNative, column
 
 
 def _paired(fields: tuple[Field, ...], _: Params) -> Field:
@@ -20,8 +21,11 @@ def _paired(fields: tuple[Field, ...], _: Params) -> Field:
 def _pair(_: Context, left: Operand, right: Operand) -> pl.Expr:
     """Both values of the rows that have both; others are missing."""
     one, other = left.clean.cast(pl.Float64), right.clean.cast(pl.Float64)
-    both = one.is_not_null() & other.is_not_null()
-    return pl.struct(pl.when(both).then(one).alias("x"), pl.when(both).then(other).alias("y"))
+    both = Operand(one.is_not_null() & other.is_not_null(), Field(BOOL))
+    x, y = (Operand(side, column(FLOAT64), left.raises or right.raises) for side in (one, other))
+    return pl.struct(
+        chosen(both, x, None, FLOAT64).alias("x"), chosen(both, y, None, FLOAT64).alias("y")
+    )
 
 
 def _number(_: Field, _params: Params) -> Field:

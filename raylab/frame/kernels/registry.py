@@ -28,17 +28,33 @@ def nan_as_null(expr: pl.Expr) -> pl.Expr:
     return pl.when(expr.is_not_nan()).then(expr)
 
 
+def _without_nan(values: pl.Series) -> pl.Series:
+    return values.fill_nan(None)
+
+
 @dataclass(frozen=True)
 class Operand:
-    """A compiled argument and what is known about it."""
+    """A compiled argument and what is known about it.
+
+    Attributes:
+        expr: compiled.
+        field: what is known.
+        raises: it has a part that raises for a missing value. Inside of a condition the engine would
+            hide values from it, as missing ones; see :func:`raylab.frame.kernels.batches.chosen`.
+    """
 
     expr: pl.Expr
     field: Field
+    raises: bool = False
 
     @property
     def clean(self) -> pl.Expr:
         """The argument with NaN as null; the argument itself where no NaN can be."""
-        return nan_as_null(self.expr) if self.field.nan else self.expr
+        if not self.field.nan:
+            return self.expr
+        if self.raises:
+            return self.expr.map_batches(_without_nan, is_elementwise=True)
+        return nan_as_null(self.expr)
 
     def as_type(self, dtype: Dtype) -> pl.Expr:
         """The argument in another dtype; a constant is written in it directly."""

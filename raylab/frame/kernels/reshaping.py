@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from raylab.frame.kernels.batches import chosen
 from raylab.frame.kernels.registry import Context, Operand, function
 from raylab.frame.kernels.types import physical
 from raylab.frame.plan.functions import Params
@@ -31,9 +32,9 @@ def _kept(fields: tuple[Field, ...], _: Params) -> Field:
 
 
 @function("cell", _kept)
-def _cell(_: Context, condition: Operand, value: Operand) -> pl.Expr:
+def _cell(context: Context, condition: Operand, value: Operand) -> pl.Expr:
     """The value where the condition holds; other than ``where_missing`` it keeps the dtype."""
-    return pl.when(condition.expr).then(value.expr)
+    return chosen(condition, value, None, context.result.dtype)
 
 
 def _revealed(fields: tuple[Field, ...], _: Params) -> Field:

@@ -31,6 +31,12 @@ class Expr:
         """True when a window function is part of it."""
         return isinstance(self, Over) or any(arg.has_window for arg in self.operands)
 
+    @cached_property
+    def raises(self) -> bool:
+        """Whether a part of it raises for a missing value."""
+        cast = isinstance(self, Call) and self.function == "astype"
+        return cast or any(arg.raises for arg in self.operands)
+
     @property
     def operands(self) -> tuple[Expr, ...]:
         """The expressions that this one is computed from."""
