@@ -95,6 +95,11 @@ def kill(pid):
     os.kill(pid, signal.SIGKILL)
 
 
+def living(pids):
+    """Those of some processes that are there."""
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
 def assert_same_run(run: Run, reference: Run):
     """The runs learned the same, bit by bit, and their metrics tell it once."""
     assert run.status["weight_hash"] == reference.status["weight_hash"]

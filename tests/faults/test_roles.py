@@ -14,6 +14,7 @@ from tests.faults.scenario import (
     assert_same_run,
     drive,
     kill,
+    living,
     wait_for,
     wait_for_checkpoints,
 )
@@ -196,9 +197,12 @@ def test_any_schedule_of_kills_ends_with_the_right_counts(
         )
         match rng.choice(roles):
             case "worker":
-                kill(rng.choice(workers_of(training.path)))
+                # One that was killed before may still stand in the record.
+                wait_for(lambda: living(workers_of(training.path)), "a worker that lives")
+                kill(rng.choice(living(workers_of(training.path))))
             case "shard":
-                kill(rng.choice(shards_of(training.path)))
+                wait_for(lambda: living(shards_of(training.path)), "a shard that lives")
+                kill(rng.choice(living(shards_of(training.path))))
                 shards_lost += 1
             case "learner":
                 kill(learner_of(training.path))
