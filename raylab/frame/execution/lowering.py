@@ -182,7 +182,7 @@ def _semi_join(node: SemiJoin, lowering: Lowering, ordered: bool) -> pl.LazyFram
     compiler = lowering.compiler(node.left)
     fields = [field_of(expr, node.left.schema) for expr in node.left_on]
     keys = [
-        Operand(compiler.compile(expr), field).clean
+        Operand(compiler.compile(expr), field, expr.raises).clean
         for expr, field in zip(node.left_on, fields, strict=True)
     ]
     matches = any(f.may_miss for f in fields)
@@ -267,7 +267,7 @@ def _aggregate(node: Aggregate, lowering: Lowering, ordered: bool) -> pl.LazyFra
     keys: list[pl.Expr] = []
     present: list[pl.Expr] = []
     for name, expr in node.keys:
-        operand = Operand(compiler.compile(expr), field_of(expr, node.child.schema))
+        operand = compiler.operand(expr)
         keys.append((operand.expr if node.dropna else operand.clean).alias(name))
         if node.dropna and operand.field.may_miss:  # the group goes, which is less than its rows
             present.append(pl.col(name).is_not_null())

@@ -10,10 +10,10 @@ from raylab.frame.execution.constants import constants_as_columns
 from raylab.frame.execution.lowering import Lowering, lower_node
 from raylab.frame.execution.physical import Order, Spread, hashed
 from raylab.frame.execution.planner import distribute, in_order, on_one, placed, selected
-from raylab.frame.kernels.registry import Context, Operand
+from raylab.frame.kernels.registry import Context
 from raylab.frame.kernels.windows import ROW
 from raylab.frame.plan.expressions import Column
-from raylab.frame.plan.functions import WINDOWS, field_of
+from raylab.frame.plan.functions import WINDOWS
 from raylab.frame.plan.nodes import HIDDEN, Project, hidden_name
 from raylab.frame.plan.windows import Window
 
@@ -22,10 +22,9 @@ from raylab.frame.plan.windows import Window
 def _window(node: Window, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
     names = list(node.schema)
     node = constants_as_columns(node)
-    schema = node.child.schema
     compiler = lowering.compiler(node.child)
     frame = lowering.lower(node.child, ordered=True)
-    operands = [Operand(compiler.compile(key), field_of(key, schema)) for key in node.keys]
+    operands = [compiler.operand(key) for key in node.keys]
     keys = [f"{HIDDEN}group{i}" for i in range(len(operands))]
     if keys:
         columns = [o.clean.alias(name) for o, name in zip(operands, keys, strict=True)]
@@ -38,7 +37,7 @@ def _window(node: Window, lowering: Lowering, ordered: bool) -> pl.LazyFrame:
     for name, call in node.calls:
         function = WINDOWS[call.function]
         context = Context(node.schema[name])
-        operand = Operand(compiler.compile(call.arg), field_of(call.arg, schema))
+        operand = compiler.operand(call.arg)
         params = dict(call.params)
         if function.by_group:
             expr = function.kernel(context, operand, **params)

@@ -109,9 +109,9 @@ class LazyGroupBy(LazyCompanion):
             given = arguments.get("func")
             parts = given.values() if isinstance(given, dict) else (given,)
             return self if all(isinstance(part, str) for part in parts) else None
-        one_column = isinstance(self, SeriesGroupBy)
-        kept = operation == "transform" and not one_column
-        return self if kept or operation not in _WITHOUT_ATTRS else None
+        if operation == "transform":
+            return None if isinstance(self, SeriesGroupBy) else self
+        return None if operation in _WITHOUT_ATTRS else self
 
     def _as_set_up(self, set_up: Callable[[Any], Any]) -> Any:
         own = self.__dict__
@@ -129,7 +129,7 @@ class LazyGroupBy(LazyCompanion):
 
 _WITHOUT_ATTRS = frozenset(
     (
-        *("size", "count", "nunique", "quantile", "transform", "cumcount", "ngroup"),
+        *("size", "count", "nunique", "quantile", "cumcount", "ngroup"),
         *("cumsum", "cumprod", "cummin", "cummax", "rank", "ffill", "bfill", "pct_change"),
     )
 )

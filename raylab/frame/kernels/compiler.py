@@ -42,7 +42,7 @@ class Compiler:
         """The Polars aggregation; with ``trusted`` of values none of which is NaN."""
         aggregation = AGGREGATIONS[call.function]
         params: dict[str, Any] = dict(call.params)
-        operand = self._operand(call.arg, loose=False)
+        operand = self.operand(call.arg)
         if trusted:
             operand = replace(operand, field=replace(operand.field, nan=False))
         context = Context(aggregation.result(operand.field, params))
@@ -57,19 +57,20 @@ class Compiler:
                 field = literal_field(value)
                 return literal(field.value, field.dtype)
             case Membership():
-                arg = self._operand(expr.arg, loose=False)
+                arg = self.operand(expr.arg)
                 return arg.clean.is_in(self._members[expr.fingerprint].implode(), nulls_equal=True)
             case Call(name, args, params):
                 function = FUNCTIONS[name]
                 inner = loose and function.loose
-                operands = [self._operand(arg, loose=inner) for arg in args]
+                operands = [self.operand(arg, loose=inner) for arg in args]
                 context = Context(self._field(expr), loose)
                 built: pl.Expr = function.kernel(context, *operands, **dict(params))
                 return built
             case _:
                 raise NotNative(f"expression {type(expr).__name__}")
 
-    def _operand(self, expr: Expr, *, loose: bool) -> Operand:
+    def operand(self, expr: Expr, *, loose: bool = False) -> Operand:
+        """The expression and what is known about it."""
         return Operand(self.compile(expr, loose=loose), self._field(expr), expr.raises)
 
     def _field(self, expr: Expr) -> Field:
