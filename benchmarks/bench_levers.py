@@ -1,6 +1,6 @@
 """What each lever of the PPO loop gains: Pong with all of them against all but one.
 
-    python -m benchmarks.bench_levers                             every lever, about 8 minutes
+    python -m benchmarks.bench_levers                             every lever, about 11 minutes
     python -m benchmarks.bench_levers --levers bfloat16 threads   some; the others keep their rows
 
 Levers in code alternate update by update in one process (``levers/run_levers.py``), those in the
@@ -30,6 +30,7 @@ IN_THE_PROCESS: Final[dict[str, tuple[Mapping[str, str], int]]] = {
     ),
     "threads that spin between operations": ({"GOMP_SPINCOUNT": "1000"}, 2),
     "threads that sleep while environments step": ({"GOMP_SPINCOUNT": "300000"}, 2),
+    "huge pages": ({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}, 2),
     "threads": ({}, 1),
 }
 METRIC: Final = "agent_steps_per_s"

@@ -11,9 +11,11 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -23,6 +25,7 @@ from torch import Tensor, nn
 from benchmarks.interleave import busy_s, own_s
 from raylab.rl.algorithms.ppo import PPO
 from raylab.rl.blocks import to_channels_last_memory
+from raylab.rl.cores import TorchThreads
 from raylab.rl.distributions import distribution_of
 from raylab.rl.envs import ActionSpace, Atari
 from raylab.rl.inline import InlineTrainer
@@ -108,11 +111,34 @@ class UnpackedPPO(PPO):
         return UnpackedPolicy(network, distribution_of(actions))
 
 
-WITHOUT: Final[dict[str, Callable[[], PPO]]] = {
-    "bfloat16": lambda: replace(PPO(), precision="float32"),
-    "space-to-depth": PlainPPO,
-    "packed acting": UnpackedPPO,
-    "one acting pass": TwoPassPPO,
+class RoamingThreads(TorchThreads):
+    """Threads that the kernel's scheduler moves as it likes."""
+
+    @contextmanager
+    def on_own_cores(self) -> Iterator[None]:
+        """Change nothing."""
+        yield
+
+
+def trainer_for(algorithm: PPO, threads: int) -> InlineTrainer:
+    """Return what trains on Pong."""
+    return InlineTrainer(Atari(game="pong", protocol="classic"), algorithm, 1, 10**7, threads)
+
+
+def roaming_trainer(threads: int) -> InlineTrainer:
+    """Return what trains on Pong with threads, and emulators, that keep to no core."""
+    with patch("raylab.rl.envs.atari.one_for_each_core", return_value=False):
+        trainer = trainer_for(PPO(), threads)
+    trainer._torch_threads = RoamingThreads(threads)
+    return trainer
+
+
+WITHOUT: Final[dict[str, Callable[[int], InlineTrainer]]] = {
+    "bfloat16": lambda threads: trainer_for(replace(PPO(), precision="float32"), threads),
+    "space-to-depth": lambda threads: trainer_for(PlainPPO(), threads),
+    "packed acting": lambda threads: trainer_for(UnpackedPPO(), threads),
+    "one acting pass": lambda threads: trainer_for(TwoPassPPO(), threads),
+    "cores of their own": roaming_trainer,
 }
 
 
@@ -124,8 +150,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     trainers = [
-        InlineTrainer(Atari(game="pong", protocol="classic"), algorithm, 1, 10**7, options.threads)
-        for algorithm in (PPO(), WITHOUT[options.without]())
+        trainer_for(PPO(), options.threads),
+        WITHOUT[options.without](options.threads),
     ]
     for trainer in trainers:  # heats caches and the allocator
         trainer.update()

@@ -12,6 +12,7 @@ import torch
 from raylab.errors import ConfigError
 from raylab.rl import laps, tuning
 from raylab.rl.agent import Algorithm, Generators, Player
+from raylab.rl.cores import TorchThreads
 from raylab.rl.envs import EnvConfig, make
 from raylab.rl.learner import Learner
 from raylab.rl.networks import network_kind
@@ -54,10 +55,10 @@ class InlineTrainer:
             raise ConfigError(f"until_agent_steps={until_agent_steps} must be at least 1.")
         if threads is not None and threads < 1:
             raise ConfigError(f"threads={threads} must be at least 1, or None.")
-        self._threads = threads or torch.get_num_threads()
-        torch.set_num_threads(self._threads)
+        threads = threads or torch.get_num_threads()
+        self._torch_threads = TorchThreads(threads)
         self._generators = generators_of(seed)
-        self._env = make(env, algorithm.num_envs, seed, num_threads=self._threads)
+        self._env = make(env, algorithm.num_envs, seed, num_threads=threads)
         network = algorithm.make_network(
             self._env.observation_space, self._env.action_space, self._generators["initialization"]
         )
@@ -100,7 +101,8 @@ class InlineTrainer:
         """
         laps.start()
         start_s = time.perf_counter()
-        advance = self._agent.advance(self._update, self._agent_steps)
+        with self._torch_threads.on_own_cores():
+            advance = self._agent.advance(self._update, self._agent_steps)
         took_s = time.perf_counter() - start_s
         phases = {f"time/{phase}_s": spent_s for phase, spent_s in laps.seconds().items()}
         self._update += 1

@@ -2,6 +2,9 @@
 
 Float32 weights are the truth. With a body in bfloat16, a copy of the network computes: its
 gradients are copied to float32, Adam moves the float32 weights, and the copy is refreshed.
+
+Weights, gradients and moments each lie in one piece of memory, over which Adam goes once; what has
+their names and shapes are views.
 """
 
 from __future__ import annotations
@@ -50,23 +53,27 @@ class Learner:
         self.network = network
         self.dtype = dtype
         self._names = [name for name, _ in network.named_parameters()]
-        self._weights = [weight.detach() for weight in network.parameters()]
+        parameters = list(network.parameters())
+        self.device = parameters[0].device
+        self._flat_weights, self._weights = _flat_zeros(parameters)
+        torch._foreach_copy_(self._weights, [parameter.detach() for parameter in parameters])
         self._copies = dtype != torch.float32
         if self._copies:
             self.network = copy.deepcopy(network)
             self.network.body.to(dtype)
+        else:
+            for parameter, weight in zip(parameters, self._weights, strict=True):
+                parameter.data = weight
         self._parameters = list(self.network.parameters())
-        self.device = self._weights[0].device
         on_gpu = self.device.type == "cuda"
         self.compute: Callable[[Tensor], Any] = (
             GraphedTraining(self.network) if on_gpu else self.network
         )
-        self._gradients = [torch.zeros_like(weight) for weight in self._weights]
-        self._moments = {
-            name: [torch.zeros_like(weight) for weight in self._weights]
-            for name in ("exp_avg", "exp_avg_sq")
-        }
-        self._steps = [torch.zeros((), device=weight.device) for weight in self._weights]
+        self._flat_gradients, self._gradients = _flat_zeros(parameters)
+        moments = {name: _flat_zeros(parameters) for name in ("exp_avg", "exp_avg_sq")}
+        self._flat_moments = {name: flat for name, (flat, _) in moments.items()}
+        self._moments = {name: views for name, (_, views) in moments.items()}
+        self._steps = torch.zeros((), device=self.device)
         self._adam_epsilon = adam_epsilon
         self._max_gradient_norm = max_gradient_norm
 
@@ -101,7 +108,7 @@ class Learner:
 
     def optimizer_state(self) -> Arrays:
         """Return a copy of Adam's moments, named and shaped like the weights, and its steps."""
-        state: Arrays = {"step": np.array([int(self._steps[0].item())])}
+        state: Arrays = {"step": np.array([int(self._steps.item())])}
         for moment, tensors in self._moments.items():
             published = self._publish(tensors)
             state |= {f"{moment}.{name}": array for name, array in published.items()}
@@ -113,8 +120,7 @@ class Learner:
         Raises:
             ConfigError: the moments are those of another network.
         """
-        for steps in self._steps:
-            steps.fill_(float(state["step"][0]))
+        self._steps.fill_(float(state["step"][0]))
         for moment, tensors in self._moments.items():
             prefix = f"{moment}."
             named = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
@@ -122,17 +128,15 @@ class Learner:
 
     def _apply_gradients(self, learning_rate: float) -> Tensor:
         computed = [p.grad for p in self._parameters if p.grad is not None]
-        if self._copies:
-            torch._foreach_copy_(self._gradients, computed)
-            computed = self._gradients
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(computed)))
+        torch._foreach_copy_(self._gradients, computed)
+        norm = self._flat_gradients.dot(self._flat_gradients).sqrt()
         adam(
-            self._weights,
-            computed,
-            self._moments["exp_avg"],
-            self._moments["exp_avg_sq"],
+            [self._flat_weights],
+            [self._flat_gradients],
+            [self._flat_moments["exp_avg"]],
+            [self._flat_moments["exp_avg_sq"]],
             [],
-            self._steps,
+            [self._steps],
             fused=True,
             # Clipping: Adam divides gradients by this on its way, which saves a pass over them.
             grad_scale=(norm / self._max_gradient_norm).clamp_(min=1.0),
@@ -170,6 +174,22 @@ class Learner:
         folded = self.network.unpublish(tensors)
         for name, target in zip(self._names, targets, strict=True):
             target.copy_(folded[name])
+
+
+_ALIGNMENT = 16
+"""Each tensor begins at a multiple of so many numbers, 64 bytes, as torch aligns its memory."""
+
+
+def _flat_zeros(like: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Return zeros in one piece of memory, and views of it in the shapes and layouts of tensors."""
+    sizes = [-(-tensor.numel() // _ALIGNMENT) * _ALIGNMENT for tensor in like]
+    flat = torch.zeros(sum(sizes), device=like[0].device)
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    views = [
+        flat.as_strided(tensor.shape, tensor.stride(), start)
+        for tensor, start in zip(like, starts, strict=True)
+    ]
+    return flat, views
 
 
 def _check_shape(name: str, tensor: Tensor, arrays: Arrays) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from ale_py.vector_env import AtariVectorEnv
 
 from raylab.errors import EnvError
+from raylab.rl.cores import one_for_each_core
 from raylab.rl.envs.atari_replay import AtariReplay
 from raylab.rl.envs.backend import ActionSpace, BackendStep
 from raylab.rl.envs.config import Atari
@@ -39,6 +40,7 @@ class AtariBackend:
                 config.game,
                 num_envs,
                 num_threads=num_threads,
+                thread_affinity_offset=0 if one_for_each_core(num_threads) else -1,
                 max_num_frames_per_episode=_NEVER,
                 repeat_action_probability=rules.sticky_actions,
                 full_action_space=rules.full_action_set,
