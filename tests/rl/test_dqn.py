@@ -307,6 +307,8 @@ def test_schedules_fall_and_rise_linearly_and_stay():
         ({"num_envs": 0}, "num_envs=0 must be at least 1"),
         ({"discount": 1.5}, "discount=1.5 must be between 0 and 1"),
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be positive"),
+        ({"final_learning_rate": 1e-5}, "annealing_steps=None go together"),
+        ({"annealing_steps": 1_000}, "final_learning_rate=None and annealing_steps=1000 go"),
         ({"reward_clipping": "some"}, "reward_clipping='some' must be none or sign"),
         ({"precision": "half"}, "precision='half' must be auto"),
         ({"capacity": 1_000}, "learning_starts=50000 is more than half .* try learning_starts=100"),

@@ -64,8 +64,8 @@ class DQN:
     final_learning_rate: float | None = None
     """Of Adam, in the end; None keeps it constant. A small one makes the last policies alike, and
     good in evaluations, where a policy does not change while it plays."""
-    annealing_steps: int = 10_000_000
-    """Agent steps over which the learning rate moves linearly to the final one."""
+    annealing_steps: int | None = None
+    """Agent steps over which the learning rate moves linearly to the final one; goes with it."""
     discount: float = 0.99
     """Of future rewards, per agent step."""
     n_step: int = 1
@@ -102,12 +102,17 @@ class DQN:
     def __post_init__(self) -> None:
         checks.at_least_one(self, "num_envs", "unroll_length", "capacity", "learning_starts")
         checks.at_least_one(self, "train_every", "batch_size", "target_every", "n_step")
-        checks.at_least_one(self, "importance_steps", "exploration_steps", "annealing_steps")
+        checks.at_least_one(self, "importance_steps", "exploration_steps")
         checks.between_0_and_1(self, "discount", "priority_exponent", "importance_exponent")
         checks.between_0_and_1(self, "initial_epsilon", "final_epsilon")
         checks.positive(self, "learning_rate", "max_gradient_norm", "adam_epsilon")
-        checks.positive(self, "final_learning_rate", or_none=True)
+        checks.positive(self, "final_learning_rate", "annealing_steps", or_none=True)
         checks.rewards_and_precision(self)
+        if (self.final_learning_rate is None) != (self.annealing_steps is None):
+            raise ConfigError(
+                f"final_learning_rate={self.final_learning_rate} and "
+                f"annealing_steps={self.annealing_steps} go together: set both, or leave both None."
+            )
         if 2 * self.learning_starts > self.capacity:
             raise ConfigError(
                 f"learning_starts={self.learning_starts} is more than half of "
@@ -121,7 +126,7 @@ class DQN:
 
     def learning_rate_at(self, agent_steps: int) -> float:
         """Return the learning rate after so many agent steps."""
-        if self.final_learning_rate is None:
+        if self.final_learning_rate is None or self.annealing_steps is None:
             return self.learning_rate
         done = min(1.0, agent_steps / self.annealing_steps)
         return self.learning_rate + done * (self.final_learning_rate - self.learning_rate)
