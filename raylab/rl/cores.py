@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
@@ -49,7 +50,8 @@ class TorchThreads:
         A thread that is started meanwhile inherits the core of the one that starts it.
         """
         computing = (self._caller, *_workers.get(self._caller, ()))
-        if not one_for_each_core(len(computing)) or threading.get_native_id() != self._caller:
+        is_caller = threading.get_native_id() == self._caller
+        if not (is_caller and one_for_each_core(len(computing)) and _are_alive(computing)):
             yield
             return
         try:
@@ -59,6 +61,11 @@ class TorchThreads:
         finally:
             for thread in computing:
                 os.sched_setaffinity(thread, range(len(computing)))
+
+
+def _are_alive(threads: tuple[int, ...]) -> bool:
+    """Whether they are all there: torch ends its threads when it is told another number."""
+    return all(Path(f"/proc/self/task/{thread}").exists() for thread in threads)
 
 
 def _start(workers: int) -> tuple[int, ...]:

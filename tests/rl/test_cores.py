@@ -92,6 +92,19 @@ def test_threads_that_torch_started_before_stay_as_they_are():
 
 
 @needs_all_cores
+def test_threads_that_have_ended_are_not_looked_for():
+    run("""
+        from raylab.rl import cores
+
+        threads = TorchThreads(len(every))
+        (caller,) = cores._workers
+        cores._workers[caller] = (2**30, *cores._workers[caller][1:])
+        with threads.on_own_cores():
+            assert bound() == []
+    """)
+
+
+@needs_all_cores
 def test_fewer_threads_than_cores_stay_as_they_are():
     run("""
         with TorchThreads(1).on_own_cores():
