@@ -6,7 +6,7 @@ rate is taken over a fixed window after a warm-up. The peers compute in float32,
 raylab chooses by the processor (``--precision float32`` forces it), and the result says what.
 
     python -m benchmarks.bench_ppo                  Stable-Baselines3, a CleanRL-style script, RLlib
-    python -m benchmarks.bench_ppo --peers sb3 rllib-2-runners
+    python -m benchmarks.bench_ppo --peers sb3      one of them, into bench_ppo_sb3.json
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from benchmarks.peers import peer_python, peer_versions
 FOLDER = ROOT / "benchmarks" / "ppo"
 METRIC = "agent_steps_per_s"
 OURS = "raylab"
+DEFAULT_PEERS = ["sb3", "cleanrl-style", "rllib"]
 
 ENVIRONMENTS = {
     "sb3": (
@@ -88,6 +89,11 @@ def _program(
     return Program(system=system, command=command)
 
 
+def _name(peers: Sequence[str]) -> str:
+    """Some of the peers have a file of their own, so that all of them keep theirs."""
+    return "bench_ppo" if peers == DEFAULT_PEERS else f"bench_ppo_{'_'.join(peers)}"
+
+
 def _result(
     comparison: Comparison, options: argparse.Namespace, versions: dict[str, str]
 ) -> Result:
@@ -104,7 +110,7 @@ def _result(
     ]
     bfloat16 = comparison.median(OURS, "bfloat16")
     return Result(
-        name="bench_ppo",
+        name=_name(options.peers),
         rows=tuple(rows),
         ratios={peer: comparison.median_ratio(OURS, peer, METRIC) for peer in options.peers},
         versions=versions,
@@ -133,9 +139,7 @@ def _result(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--peers", nargs="+", choices=PEERS, default=["sb3", "cleanrl-style", "rllib"]
-    )
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=DEFAULT_PEERS)
     parser.add_argument("--pairs", type=int, default=5, help="undisturbed pairs wanted")
     parser.add_argument("--window-s", type=float, default=40.0)
     parser.add_argument("--warmup-updates", type=int, default=3)
