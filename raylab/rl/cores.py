@@ -19,8 +19,8 @@ import torch
 _PARALLEL = 1 << 20
 """Elements of an operation that torch divides among all of its threads."""
 
-_workers: dict[int, tuple[int, ...]] = {}
-"""Of each thread that computes with torch: those that torch started for it."""
+_started: dict[int, tuple[int, ...]] = {}
+"""Of each thread that computes with torch: those that torch started for it, once."""
 
 
 def one_for_each_core(threads: int) -> bool:
@@ -40,8 +40,11 @@ class TorchThreads:
     def __init__(self, threads: int) -> None:
         torch.set_num_threads(threads)
         self._caller = threading.get_native_id()
-        if one_for_each_core(threads) and self._caller not in _workers:
-            _workers[self._caller] = _start(threads - 1)
+        self._workers: tuple[int, ...] = ()
+        if one_for_each_core(threads):
+            if self._caller not in _started:
+                _started[self._caller] = _start(threads - 1)
+            self._workers = _started[self._caller]
 
     @contextmanager
     def on_own_cores(self) -> Iterator[None]:
@@ -49,7 +52,7 @@ class TorchThreads:
 
         A thread that is started meanwhile inherits the core of the one that starts it.
         """
-        computing = (self._caller, *_workers.get(self._caller, ()))
+        computing = (self._caller, *self._workers)
         is_caller = threading.get_native_id() == self._caller
         if not (is_caller and one_for_each_core(len(computing)) and _are_alive(computing)):
             yield

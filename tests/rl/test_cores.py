@@ -94,11 +94,8 @@ def test_threads_that_torch_started_before_stay_as_they_are():
 @needs_all_cores
 def test_threads_that_have_ended_are_not_looked_for():
     run("""
-        from raylab.rl import cores
-
         threads = TorchThreads(len(every))
-        (caller,) = cores._workers
-        cores._workers[caller] = (2**30, *cores._workers[caller][1:])
+        threads._workers = (2**30, *threads._workers[1:])
         with threads.on_own_cores():
             assert bound() == []
     """)
@@ -107,6 +104,7 @@ def test_threads_that_have_ended_are_not_looked_for():
 @needs_all_cores
 def test_fewer_threads_than_cores_stay_as_they_are():
     run("""
+        TorchThreads(len(every))
         with TorchThreads(1).on_own_cores():
             assert bound() == []
     """)
@@ -115,7 +113,6 @@ def test_fewer_threads_than_cores_stay_as_they_are():
 @needs_all_cores
 def test_emulators_one_for_each_core_keep_to_it():
     run("""
-        import numpy as np
         from raylab.rl.envs import Atari, make
 
         assert bound() == []
