@@ -76,7 +76,8 @@ class QPolicy:
         """Return observations in the network's layout, in new memory."""
         network = self.network
         out = torch.empty((len(observations), *network.stored_shape), dtype=network.stored_dtype)
-        network.store(observations, out)
+        if len(observations):
+            network.store(observations, out)
         return out
 
     @torch.inference_mode()

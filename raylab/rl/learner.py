@@ -1,7 +1,7 @@
 """The optimiser step: gradients in, better weights out, whole state in and out.
 
-Float32 weights are the truth. With a body in bfloat16, a copy of the network computes: its
-gradients are copied to float32, Adam moves the float32 weights, and the copy is refreshed.
+Float32 weights are the truth. A body in bfloat16 computes with a copy of them: its gradients are
+copied to float32, Adam moves the float32 weights, and the copy is refreshed.
 
 Weights, gradients and moments each lie in one piece of memory, over which Adam goes once; what has
 their names and shapes are views.
@@ -9,14 +9,12 @@ their names and shapes are views.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
 from raylab.errors import ConfigError
 from raylab.rl.graphs import GraphedTraining
@@ -53,24 +51,21 @@ class Learner:
         self.network = network
         self.dtype = dtype
         self._names = [name for name, _ in network.named_parameters()]
-        parameters = list(network.parameters())
-        self.device = parameters[0].device
-        self._flat_weights, self._weights = _flat_zeros(parameters)
-        torch._foreach_copy_(self._weights, [parameter.detach() for parameter in parameters])
-        self._copies = dtype != torch.float32
-        if self._copies:
-            self.network = copy.deepcopy(network)
-            self.network.body.to(dtype)
-        else:
-            for parameter, weight in zip(parameters, self._weights, strict=True):
-                parameter.data = weight
-        self._parameters = list(self.network.parameters())
+        self._parameters = list(network.parameters())
+        self.device = self._parameters[0].device
+        self._flat_weights, self._weights = _flat_zeros(self._parameters)
+        torch._foreach_copy_(self._weights, [p.detach() for p in self._parameters])
+        network.body.to(dtype)
+        self._flat_copy, copies = _flat_zeros(self._weights, dtype)
+        for parameter, weight, copied in zip(self._parameters, self._weights, copies, strict=True):
+            parameter.data = weight if parameter.dtype == torch.float32 else copied
+        self._refresh_copy()
         on_gpu = self.device.type == "cuda"
         self.compute: Callable[[Tensor], Any] = (
             GraphedTraining(self.network) if on_gpu else self.network
         )
-        self._flat_gradients, self._gradients = _flat_zeros(parameters)
-        moments = {name: _flat_zeros(parameters) for name in ("exp_avg", "exp_avg_sq")}
+        self._flat_gradients, self._gradients = _flat_zeros(self._weights)
+        moments = {name: _flat_zeros(self._weights) for name in ("exp_avg", "exp_avg_sq")}
         self._flat_moments = {name: flat for name, (flat, _) in moments.items()}
         self._moments = {name: views for name, (_, views) in moments.items()}
         self._steps = torch.zeros((), device=self.device)
@@ -130,14 +125,14 @@ class Learner:
         computed = [p.grad for p in self._parameters if p.grad is not None]
         torch._foreach_copy_(self._gradients, computed)
         norm = self._flat_gradients.dot(self._flat_gradients).sqrt()
-        adam(
+        self._steps += 1
+        torch._fused_adam_(
             [self._flat_weights],
             [self._flat_gradients],
             [self._flat_moments["exp_avg"]],
             [self._flat_moments["exp_avg_sq"]],
             [],
             [self._steps],
-            fused=True,
             # Clipping: Adam divides gradients by this on its way, which saves a pass over them.
             grad_scale=(norm / self._max_gradient_norm).clamp_(min=1.0),
             amsgrad=False,
@@ -152,8 +147,8 @@ class Learner:
         return norm
 
     def _refresh_copy(self) -> None:
-        if self._copies:
-            torch._foreach_copy_([p.detach() for p in self._parameters], self._weights)
+        if self.dtype != torch.float32:
+            self._flat_copy.copy_(self._flat_weights)
 
     def _buffers(self) -> list[tuple[str, Tensor]]:
         """What is saved with the weights and not trained, by name."""
@@ -176,14 +171,16 @@ class Learner:
             target.copy_(folded[name])
 
 
-_ALIGNMENT = 16
-"""Each tensor begins at a multiple of so many numbers, 64 bytes, as torch aligns its memory."""
+_ALIGNMENT = 32
+"""Each tensor begins at a multiple of so many numbers: 64 bytes and more, as torch aligns memory."""
 
 
-def _flat_zeros(like: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+def _flat_zeros(
+    like: Sequence[Tensor], dtype: torch.dtype = torch.float32
+) -> tuple[Tensor, list[Tensor]]:
     """Return zeros in one piece of memory, and views of it in the shapes and layouts of tensors."""
     sizes = [-(-tensor.numel() // _ALIGNMENT) * _ALIGNMENT for tensor in like]
-    flat = torch.zeros(sum(sizes), device=like[0].device)
+    flat = torch.zeros(sum(sizes), dtype=dtype, device=like[0].device)
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     views = [
         flat.as_strided(tensor.shape, tensor.stride(), start)

@@ -46,10 +46,10 @@ class Rollout:
         self._noise = torch.empty((T, N, distribution.num_noise))
         self._log_probs = torch.empty((T, N))
         self._values = torch.empty((T + 1, N))
-        self._rewards = torch.empty((T, N))
-        self._terminated = torch.empty((T, N), dtype=torch.bool)
-        self._truncated = torch.empty((T, N), dtype=torch.bool)
-        self._final_values = torch.empty((T, N))
+        self._rewards = np.empty((T, N), np.float32)
+        self._terminated = np.empty((T, N), bool)
+        self._truncated = np.empty((T, N), bool)
+        self._final_values = np.empty((T, N), np.float32)
         self._discount = discount
         self._running = np.zeros(N, np.float32)  # the return of each episode so far, discounted
         # Between unrolls the last row holds the current observations.
@@ -63,7 +63,7 @@ class Rollout:
         episodes: list[Episode] = []
         starts: list[tuple[int, int]] = []
         policy.distribution.fill_noise(self._noise, self._generator)
-        self._final_values.zero_()
+        self._final_values.fill(0.0)
         observations[0] = observations[-1]
         for t, noise in enumerate(self._noise):
             actions, log_probs, values = policy.act(observations[t], noise)
@@ -85,10 +85,10 @@ class Rollout:
             actions=self._actions.numpy(),
             log_probs=self._log_probs.numpy(),
             values=self._values.numpy(),
-            rewards=self._rewards.numpy(),
-            terminated=self._terminated.numpy(),
-            truncated=self._truncated.numpy(),
-            final_values=self._final_values.numpy(),
+            rewards=self._rewards,
+            terminated=self._terminated,
+            truncated=self._truncated,
+            final_values=self._final_values,
             running_returns=self._running_returns(),
             policy_version=policy_version,
             episodes=tuple(episodes),
@@ -110,15 +110,15 @@ class Rollout:
         """Of the unroll that was just collected."""
         if self._discount is None:
             return np.zeros((0, len(self._running)), np.float32)
-        ends = (self._terminated | self._truncated).numpy()
-        returns = running_returns(self._rewards.numpy(), ends, self._running, self._discount)
+        ends = self._terminated | self._truncated
+        returns = running_returns(self._rewards, ends, self._running, self._discount)
         self._running = returns[-1] * ~ends[-1]
         return returns
 
     def _record(self, t: int, step: Step) -> None:
-        self._rewards[t] = torch.from_numpy(step.rewards)
-        self._terminated[t] = torch.from_numpy(step.terminated)
-        self._truncated[t] = torch.from_numpy(step.truncated)
+        self._rewards[t] = step.rewards
+        self._terminated[t] = step.terminated
+        self._truncated[t] = step.truncated
         if len(step.truncated_rows):
             final = self._policy.values(self._policy.stored(step.final_observations))
-            self._final_values[t, torch.from_numpy(step.truncated_rows)] = final
+            self._final_values[t, step.truncated_rows] = final.numpy()

@@ -103,6 +103,9 @@ def _start_local(
     # Ray would run its workers at niceness 15: beside anything else on the machine they would get
     # next to no time, and every daemon of Ray's own would go before them.
     os.environ.setdefault("RAY_worker_niceness", "0")
+    # Nobody is sent the workers' logs, which Ray would look for ten times a second.
+    os.environ.setdefault("RAY_LOG_MONITOR_MANY_FILES_THRESHOLD", "0")
+    os.environ.setdefault("LOG_NAME_UPDATE_INTERVAL_S", "60")
     with only_loopback():
         ray.init(
             runtime_env=runtime_env,

@@ -123,7 +123,7 @@ def thread_environment(threads: int) -> dict[str, str]:
     All of it must be set before the process starts. The allocator thresholds keep large buffers in
     the heap from one step to the next: glibc would give their pages back and fault them in again
     every time. Huge pages let the processor find them faster. Threads that wait for each other spin for
-    less than a tenth of a millisecond, longer than one operation of a network waits for the next, and
+    some tenth of a millisecond, longer than one operation of a network waits for the next, and
     much shorter than an environment steps. libgomp's default for a machine of one's own, many times
     that, burns the cores that environments want; its default for a crowded one puts threads to sleep
     between any two operations.
@@ -135,7 +135,7 @@ def thread_environment(threads: int) -> dict[str, str]:
     return {
         **counts,
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-        "GOMP_SPINCOUNT": "5000",
+        "GOMP_SPINCOUNT": "10000",
         "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
         "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
     }

@@ -288,18 +288,22 @@ def q_targets(
     return returns + discounts * next_q.gather(-1, chosen).squeeze(-1)
 
 
-def q_loss(q: Tensor, actions: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def q_loss(
+    q: Tensor, actions: Tensor, targets: Tensor, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Return the weighted mean of Huber losses, and the errors ``target - q`` [B].
 
     Args:
         q: of the online network, [B, A].
         actions: that were taken, [B].
         targets: of their values, [B].
-        weights: of the transitions, [B].
+        weights: of the transitions, [B]; None weighs all by 1.
     """
     taken = q.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
     losses = functional.huber_loss(taken, targets, reduction="none")
-    return (weights * losses).mean(), (targets - taken).detach()
+    if weights is not None:
+        losses = weights * losses
+    return losses.mean(), (targets - taken).detach()
 
 
 class DQNLearner:
@@ -336,53 +340,40 @@ class DQNLearner:
         Returns:
             The diagnostics of each minibatch, and the new masses [B] in replay.
         """
-        device = self._learner.device
+        config, device = self._config, self._learner.device
         observations, next_observations = (
             _aligned(stored).to(device) for stored in sample.observations()
         )
+        actions, returns, discounts = (
+            torch.from_numpy(array).to(device)
+            for array in (sample.actions, sample.returns, sample.discounts)
+        )
         with torch.no_grad():
             next_q = self._forward(len(sample.keys))(next_observations)
-        diagnostics, masses = [], []
+        diagnostics, errors = [], []
         for rows in np.split(np.arange(len(sample.keys)), minibatches):
             part = slice(rows[0], rows[-1] + 1)
-            seen, errors = self._learn(
-                sample.rows(part),
-                observations[part],
-                next_observations[part],
-                next_q[part],
-                agent_steps,
-            )
-            diagnostics.append(seen)
-            sizes = errors.abs().double().cpu().numpy() + _LEAST_ERROR
-            masses.append(sizes**self._config.priority_exponent)
-        return diagnostics, np.concatenate(masses)
+            with torch.no_grad():
+                choosing_q = (
+                    self._learner.network(next_observations[part]) if config.double else None
+                )
+                targets = q_targets(returns[part], discounts[part], next_q[part], choosing_q)
+            q = self._learner.network(observations[part])
+            weights = self._importance_weights(sample.rows(part), agent_steps)
+            loss, error = q_loss(q, actions[part], targets, weights)
+            norm = self._learner.step(loss, config.learning_rate_at(agent_steps))
+            value = q.detach().amax(-1).mean()
+            diagnostics.append(torch.stack([loss.detach(), value, error.abs().mean(), norm]))
+            errors.append(error)
+        sizes = torch.cat(errors).abs().double().cpu().numpy() + _LEAST_ERROR
+        return diagnostics, sizes**config.priority_exponent
 
-    def _learn(
-        self,
-        sample: Sample,
-        observations: Tensor,
-        next_observations: Tensor,
-        next_q: Tensor,
-        agent_steps: int,
-    ) -> tuple[Tensor, Tensor]:
-        """Move the weights along one minibatch; return diagnostics and errors [B]."""
-        config, learner = self._config, self._learner
-        device = learner.device
-        actions = torch.from_numpy(sample.actions).to(device)
-        returns = torch.from_numpy(sample.returns).to(device)
-        discounts = torch.from_numpy(sample.discounts).to(device)
-        weights = torch.ones_like(returns)
-        if config.prioritized:
-            exponent = config.importance_exponent_at(agent_steps)
-            weights = torch.from_numpy(sample.importance_weights(exponent)).to(weights)
-        with torch.no_grad():
-            choosing_q = learner.network(next_observations) if config.double else None
-            targets = q_targets(returns, discounts, next_q, choosing_q)
-        q = learner.network(observations)
-        loss, errors = q_loss(q, actions, targets, weights)
-        norm = learner.step(loss, config.learning_rate_at(agent_steps))
-        size = errors.abs().mean()
-        return torch.stack([loss.detach(), q.detach().amax(-1).mean(), size, norm]), errors
+    def _importance_weights(self, sample: Sample, agent_steps: int) -> Tensor | None:
+        """Of each transition, [B]; None where they were drawn uniformly."""
+        if not self._config.prioritized:
+            return None
+        weights = sample.importance_weights(self._config.importance_exponent_at(agent_steps))
+        return torch.from_numpy(weights).to(self._learner.device)
 
     def renew_target(self) -> None:
         """Make the target network a copy of the online network."""

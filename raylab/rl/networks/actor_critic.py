@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from raylab.rl.distributions import ActionDistribution
 from raylab.rl.networks.network import initialize
@@ -39,8 +40,14 @@ class _ActorCriticHead(nn.Module):
 
     def forward(self, policy_features: Tensor, value_features: Tensor) -> tuple[Tensor, Tensor]:
         """Return parameters [B, P] (free ones last) and values [B]."""
-        parameters = self.policy(policy_features.float())
-        values = self.value(value_features.float()).squeeze(-1)
+        if policy_features is value_features:  # of a shared body: one product for both
+            weights = torch.cat([self.policy.weight, self.value.weight])
+            biases = torch.cat([self.policy.bias, self.value.bias])
+            outputs = functional.linear(policy_features.float(), weights, biases)
+            parameters, values = outputs[:, :-1], outputs[:, -1]
+        else:
+            parameters = self.policy(policy_features.float())
+            values = self.value(value_features.float()).squeeze(-1)
         if self.log_std is not None:
             parameters = torch.cat([parameters, self.log_std.expand_as(parameters)], dim=-1)
         return parameters, values
