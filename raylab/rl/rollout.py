@@ -67,13 +67,13 @@ class Rollout:
         observations[0] = observations[-1]
         for t, noise in enumerate(self._noise):
             actions, log_probs, values = policy.act(observations[t], noise)
+            self._actions[t] = actions
+            self._log_probs[t] = log_probs
+            self._values[t] = values
             lap("act")
             step = self._env.step(actions.numpy())
             lap("env")
             policy.store(step.observations, observations[t + 1])
-            self._actions[t] = actions
-            self._log_probs[t] = log_probs
-            self._values[t] = values
             self._record(t, step)
             episodes.extend(step.episodes)
             starts.extend((t + 1, episode.row) for episode in step.episodes)
